@@ -1,0 +1,55 @@
+/* Every bound on input, queues, buffers and batches that is not an option. A.. = contract additions. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+
+/* Names and texts, bytes (A23). */
+#define QUEUE_NAME_MAX 200
+#define JOB_ID_MAX 64
+#define WORKER_ID_MAX 128
+#define HOSTNAME_MAX 255
+#define UNIQUE_KEY_MAX 256
+#define LEASE_TOKEN_MAX 64
+#define TAGS_MAX 32
+#define TAG_KEY_MAX 64
+#define TAG_VALUE_MAX 256
+#define ERROR_TEXT_MAX (8 * KIB)
+#define BACKTRACE_MAX (64 * KIB)
+#define RESULT_MAX (1 * MIB)
+#define CHECKPOINT_MAX (1 * MIB)
+#define PROGRESS_MAX (16 * KIB)
+#define JSON_DEPTH_MAX 64
+#define ERROR_RECORDS_MAX 50
+#define TRACEPARENT_MAX 64
+
+/* Requests (A23, reference 1.9). */
+#define PAYLOAD_MAX_DEFAULT (256 * KIB)
+#define BODY_MAX_DEFAULT (16 * MIB)
+#define ENQUEUE_BATCH_MAX 10000
+#define FETCH_COUNT_MAX 512
+#define FETCH_QUEUES_MAX 64
+#define ACK_BATCH_MAX 512
+#define HEARTBEAT_JOBS_MAX 10000
+#define POLL_MS_MAX 60000
+#define POLL_MS_DEFAULT 30000
+#define LEASE_MS_DEFAULT 60000
+#define LEASE_MS_MAX 86400000
+#define DURATION_MS_MAX (UINT64_C(366) * 86400000 * 10) /* Ten years. */
+
+/* The log and its pipeline (architecture 8). */
+#define ENTRY_OPS_MAX 1024
+#define ENTRY_SIZE_MAX (8 * MIB)
+#define ENTRY_ARENA_MAX (96 * MIB)
+#define PENDING_OPS_MAX 16384
+#define LOG_WRITES_IN_FLIGHT 2
+#define TICK_JOBS_MAX 1024
+#define REQUEST_ARENA_MAX (64 * MIB)
+
+/* The store (store.md, rules 6 and 8). */
+#define STORE_EPOCH_SOFT_MAX (16 * MIB)
+#define STORE_EPOCH_HARD_MAX (96 * MIB)
+#define STORE_UNFLUSHED_LOG_MAX (128 * MIB)
+
+#endif
