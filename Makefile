@@ -1,48 +1,159 @@
 # Corvo: one Makefile, one room = one archive, wildcards, no generator. `make help` lists the targets.
+#
+# A build's flavour is its directory: build/release, build/asan (address, undefined), build/tsan (thread), build/cover.
+# V=1 shows the commands, WERROR= is for packagers, ARGS= goes to bench and run, SEED= to sim.
 CC ?= gcc
 BUILD ?= build/release
 SAN ?=
-DEPS := libuv libllhttp rocksdb raft yyjson libxxhash openssl
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wcast-qual -Wpointer-arith -Wformat=2 -Wundef -Wimplicit-fallthrough
 WERROR ?= -Werror
 OPT ?= -O2 -D_FORTIFY_SOURCE=2
-CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARN) $(WERROR) $(OPT) -g -fstack-protector-strong -fno-omit-frame-pointer \
-	-fPIE -Isrc -I. $(SAN)
+DIALECT := -std=gnu17 -D_GNU_SOURCE -Isrc -I.
+CFLAGS := $(DIALECT) $(WARN) $(WERROR) $(OPT) -g -fstack-protector-strong -fno-omit-frame-pointer -fPIE $(SAN)
 LDFLAGS := -pie -Wl,-z,relro,-z,now $(SAN)
 LIBS := -luv -lllhttp -lrocksdb -lraft -lyyjson -lxxhash -lcrypto -lpthread
+PYTHON := /usr/bin/python3
+Q := $(if $(V),,@)
 
 ROOMS := server api node http replica store core wire base bench
 EXE := $(BUILD)/corvo
-lib = $(BUILD)/lib$(1).a
-ARCHIVES := $(foreach room,$(ROOMS),$(call lib,$(room)))
-SOURCES := $(wildcard src/*/*.c src/*/*/*.c)
-OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(SOURCES) src/main.c)
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+archive = $(BUILD)/lib$(1).a
+ARCHIVES := $(foreach room,$(ROOMS),$(call archive,$(room)))
+ROOM_LIBS = -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
+
+# Unit tests are a program each, with what the folder's other files share; any other folder of tests is one program.
+UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+UNIT_HELPERS := $(filter-out $(UNIT:=.o),$(call objects,tests/unit/*.c))
+SUITES := $(filter-out unit,$(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*.c)))))
+TESTS := $(UNIT) $(SUITES:%=$(BUILD)/tests/%/run)
+GEN := $(BUILD)/gen
 
 .DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
 all: $(EXE) ## the server and its command line
 
 $(EXE): $(BUILD)/src/main.o $(ARCHIVES)
-	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+	@echo "  link $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(ROOM_LIBS)
 
 define room_rule
-$(call lib,$(1)): $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c src/$(1)/*/*.c))
-	@rm -f $$@
-	ar rcs $$@ $$^
+$(call archive,$(1)): $(call objects,src/$(1)/*.c src/$(1)/*/*.c)
+	@mkdir -p $$(@D) && rm -f $$@
+	$(Q)ar rcs $$@ $$^
 endef
 $(foreach room,$(ROOMS),$(eval $(call room_rule,$(room))))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  cc   $<"
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+$(UNIT): $(BUILD)/%: $(BUILD)/%.o $(UNIT_HELPERS) $(ARCHIVES)
+	@echo "  link $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(UNIT_HELPERS) $(ROOM_LIBS) -lcmocka
 
-unit-tests: $(UNIT_TESTS)
+define suite_rule
+$(BUILD)/tests/$(1)/run: $(call objects,tests/$(1)/*.c) $(ARCHIVES)
+	@echo "  link $$@"
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $(call objects,tests/$(1)/*.c) $(ROOM_LIBS) -lcmocka
+endef
+$(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
+
+# A generator is one program over the rooms' tables: `gen DIR` writes every derived file below DIR.
+$(GEN): $(call objects,tools/gen/*.c) $(ARCHIVES)
+	@echo "  link $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(call objects,tools/gen/*.c) $(ROOM_LIBS)
+
+tests: all $(TESTS) $(if $(wildcard tools/gen/*.c),$(GEN))
+
+# The same tree in another flavour, in its own directory.
+ASAN := BUILD=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" OPT=-O1
+TSAN := BUILD=build/tsan SAN=-fsanitize=thread OPT=-O1
+COVER := BUILD=build/cover SAN=--coverage OPT=-O0
+
+check: tests ## what one runs before each commit: tidy, unit, golden, model, codec, 50 simulated seeds
+	tests/run check
+
+check-all: tests ## everything: check, end to end, the sanitized builds; `./dev test` and CI are exactly this
+	+$(MAKE) $(ASAN) tests
+	+$(MAKE) $(TSAN) tests
+	tests/run check-all
+
+test: check-all ## the same as check-all
+
+tidy: $(call archive,core) ## the checker of the house style
+	tools/tidy
+
+fmt: ## formats every C file
+	clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
+
+gen: $(GEN) ## derives proto, OpenAPI and the operations reference from the tables
+	$(GEN) .
+
+unit: tests ## the unit tests
+	tests/run --build $(BUILD) unit
+
+golden: tests ## the golden transcripts
+	tests/run --build $(BUILD) golden
+
+golden-accept: $(BUILD)/tests/golden/run ## rewrites the golden transcripts' output; read the diff
+	$(BUILD)/tests/golden/run --accept
+
+model: tests ## random operations against the model of a queue
+	tests/run --build $(BUILD) model
+
+codec: tests ## our codec against protoc and Python's protobuf
+	tests/run --build $(BUILD) codec
+
+sim: tests ## simulated crashes; SEED=n replays one with its trace
+	$(if $(SEED),$(BUILD)/tests/sim/run --seed $(SEED),SEEDS=200 tests/run --build $(BUILD) sim)
+
+e2e: tests ## tests with real processes
+	tests/run --build $(BUILD) e2e
+
+asan: ## unit, golden, model, codec, sim and e2e with the address and undefined sanitizers
+	+$(MAKE) $(ASAN) tests
+	SEEDS=20 tests/run --build build/asan unit golden model codec sim e2e
+
+tsan: ## unit and e2e with the thread sanitizer
+	+$(MAKE) $(TSAN) tests
+	tests/run --build build/tsan unit e2e
+
+cover: ## coverage of the unit tests, golden transcripts and model, a room
+	+$(MAKE) $(COVER) tests
+	tests/run --build build/cover unit golden model
+	tools/cover build/cover
+
+stats: ## the scoreboard: longest functions and files, assertions, duplicates
+	tools/stats
+
+bench: all ## the load generator; ARGS="--help" tells more
+	$(EXE) bench $(ARGS)
+
+run: all ## a server on .data/run; ARGS="--bind :9090" and the like
+	$(EXE) server --data-dir .data/run $(ARGS)
+
+demo: all ## works through access logs and leaves the server running
+	$(PYTHON) examples/access_log/demo.py --corvo $(EXE) --data-dir .data/demo
+
+demo-once: all ## the same, but stops the server and checks every result
+	$(PYTHON) examples/access_log/demo.py --corvo $(EXE) --data-dir .data/demo-once --once
+
+demo-stop: ## stops the server that demo left running
+	$(PYTHON) examples/access_log/demo.py --data-dir .data/demo --stop
+
+clean: ## removes what was built, not data
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit-tests
-.SECONDARY:
+.PHONY: all tests check check-all test tidy fmt gen unit golden golden-accept model codec sim e2e asan tsan cover stats \
+	bench run demo demo-once demo-stop clean help
