@@ -1,0 +1,245 @@
+/* What each operation asks and answers: one struct for the request, one for the reply, and the field rows of both.
+ *
+ * The rows carry the REST names of the contract and the tags of the log form; both JSON and log entries are read
+ * straight into these structs. A field with a presence bit (OP_..._HAS_...) counts only when its bit is set: a reader sets
+ * it, and so must code that fills a struct by hand. Everything else is absent when zero or empty. A field whose
+ * tag is 0 is for the API alone and does not travel in the entry. All slices are borrowed. */
+#ifndef CORE_OPS_H
+#define CORE_OPS_H
+
+#include "core/core.h"
+
+/* Codes are written in log entries: never reused, never renumbered. */
+enum op_code {
+    OP_ENQUEUE = 1,
+    OP_FETCH = 2,
+    OP_ACK = 3,
+    OP_FAIL = 4,
+    OP_HEARTBEAT = 5,
+    OP_CANCEL = 6,
+    OP_TICK = 7,
+    OP_PAUSE = 8,
+    OP_RESUME = 9,
+};
+
+extern const struct op_spec op_enqueue_spec;
+extern const struct op_spec op_fetch_spec;
+extern const struct op_spec op_ack_spec;
+extern const struct op_spec op_fail_spec;
+extern const struct op_spec op_heartbeat_spec;
+extern const struct op_spec op_cancel_spec;
+extern const struct op_spec op_tick_spec;
+extern const struct op_spec op_pause_spec;
+extern const struct op_spec op_resume_spec;
+
+/* enqueue: reference 3.1 and A5. Defaults are applied by the operation, not by the reader. */
+enum op_enqueue_bit {
+    OP_ENQUEUE_HAS_PRIORITY = 1,
+    OP_ENQUEUE_HAS_MAX_RETRIES,
+    OP_ENQUEUE_HAS_RETRY_BACKOFF,
+    OP_ENQUEUE_HAS_RETRY_BASE_DELAY,
+    OP_ENQUEUE_HAS_RETRY_MAX_DELAY,
+    OP_ENQUEUE_HAS_SCHEDULED_AT,
+    OP_ENQUEUE_HAS_DELAY,
+};
+
+struct op_enqueue {
+    uint64_t has; /* Bit n-1 for OP_ENQUEUE_HAS_... = n. */
+    struct slice queue;
+    struct slice payload;       /* JSON; empty = {}. The API has checked its size. */
+    uint32_t priority;          /* 0..3; default 2. */
+    int32_t max_retries;        /* Attempts in all; default 3. */
+    uint32_t retry_backoff;     /* enum job_backoff; default exponential. */
+    uint64_t retry_base_delay;  /* ms; default 5 s. */
+    uint64_t retry_max_delay;   /* ms; default 10 m; 0 = no cap. */
+    uint64_t scheduled_at;      /* ns; not with delay. */
+    uint64_t delay;             /* ms from now; not with scheduled_at. */
+    uint64_t expire_after;      /* ms; 0 = never. */
+    struct slice tags;          /* JSON. */
+    struct slice checkpoint;    /* JSON. */
+    struct slice unsupported;   /* Never set: the place of the reserved names. */
+};
+
+struct op_enqueue_reply {
+    struct slice job_id;
+    uint32_t status; /* enum job_state: pending or scheduled. */
+    bool unique_existing;
+};
+
+extern const struct message op_enqueue_message;
+extern const struct message op_enqueue_reply_message;
+
+/* fetch: reference 3.2. Claims up to `count` jobs in strict request order; an empty reply is success. */
+struct op_fetch {
+    uint64_t has;
+    struct list queues; /* struct slice. */
+    struct slice worker_id;
+    struct slice hostname;
+    int32_t timeout;        /* Seconds of lease if > 0, when lease_duration is not. Also the API's poll time. */
+    int32_t lease_duration; /* Seconds of lease if > 0; else `timeout`; else 60. */
+    int32_t count;          /* Clamped to 1..FETCH_COUNT_MAX. Single fetch: set it to 1. */
+    int32_t wait_ms;        /* API only. */
+};
+
+enum op_fetch_bit { OP_FETCH_HAS_WAIT_MS = 1 };
+
+/* One delivered job. As REST JSON it is the whole answer of a single fetch. */
+struct op_fetch_job {
+    struct slice job_id;
+    struct slice queue;
+    struct slice payload; /* JSON, never empty. */
+    uint32_t attempt;
+    int32_t max_retries;
+    uint32_t lease_duration; /* Seconds. */
+    struct slice checkpoint; /* JSON or empty. */
+    struct slice tags;       /* JSON or empty. */
+    struct slice lease_token;
+    uint64_t lease_expires_at; /* ns. */
+    struct slice traceparent;
+    uint32_t priority; /* Not in REST JSON. */
+};
+
+struct op_fetch_reply {
+    struct list jobs; /* FIELD_MESSAGE list of struct op_fetch_job. */
+};
+
+extern const struct message op_fetch_message;
+extern const struct message op_fetch_job_message;
+extern const struct message op_fetch_reply_message; /* {"jobs":[...]}: fetch/batch. */
+
+/* ack: reference 3.3 and A3. The path's job id goes into job_id after the body was read. */
+struct op_ack {
+    struct slice job_id;
+    struct slice lease_token; /* Empty = none sent. */
+    struct slice result;      /* JSON or empty. */
+    struct slice checkpoint;  /* JSON or empty. */
+    struct slice agent_status; /* Not empty: UNSUPPORTED. Likewise the next two. */
+    struct slice step_status;
+    struct slice hold_reason;
+    struct slice unsupported;
+};
+
+struct op_ack_reply {
+    struct slice job_id;
+    struct slice status; /* "ok". */
+    uint32_t state;      /* enum job_state that the job moved to. */
+};
+
+extern const struct message op_ack_message;
+extern const struct message op_ack_reply_message;      /* {"status":"ok"}: single ack. */
+extern const struct message op_ack_item_reply_message; /* {"job_id","status","state"}: items of ack/batch. */
+
+/* fail: reference 3.3, 5.6 and A3. */
+struct op_fail {
+    struct slice job_id;
+    struct slice lease_token;
+    struct slice error;     /* Cut at ERROR_TEXT_MAX. */
+    struct slice backtrace; /* Cut at BACKTRACE_MAX. */
+    bool no_retry;          /* Dead at once. */
+    struct slice unsupported;
+};
+
+struct op_fail_reply {
+    uint32_t status;             /* enum job_state: retrying or dead. */
+    uint64_t next_attempt_at;    /* ns; 0 = none. */
+    uint32_t attempts_remaining; /* 0 when dead. */
+};
+
+extern const struct message op_fail_message;
+extern const struct message op_fail_reply_message;
+
+/* heartbeat: reference 3.3 and A3. */
+struct op_heartbeat_job {
+    struct slice lease_token;
+    struct slice progress;   /* JSON or empty. */
+    struct slice checkpoint; /* JSON or empty. */
+    struct slice unsupported;
+};
+
+/* Item of the request's map. */
+struct op_heartbeat_item {
+    struct slice key; /* Job id. */
+    struct op_heartbeat_job job;
+};
+
+struct op_heartbeat {
+    struct list jobs; /* struct op_heartbeat_item. */
+};
+
+struct op_heartbeat_job_reply {
+    struct slice status; /* "ok" or "cancel". */
+    struct slice reason; /* lease_lost, cancelled, held, completed, dead, pending, unknown; empty when ok. */
+    uint64_t lease_expires_at; /* ns; 0 when cancel. */
+};
+
+/* Item of the reply's map. */
+struct op_heartbeat_reply_item {
+    struct slice key;
+    struct op_heartbeat_job_reply job;
+};
+
+struct op_heartbeat_reply {
+    struct list jobs;     /* struct op_heartbeat_reply_item, in request order. */
+    struct list acked;    /* struct slice: ids with status ok. */
+    struct list unknown;  /* Ids that do not exist. */
+    struct list canceled; /* The other ids with status cancel. */
+};
+
+extern const struct message op_heartbeat_message;
+extern const struct message op_heartbeat_reply_message;
+
+/* cancel: reference 5.17. */
+struct op_cancel {
+    struct slice job_id;
+};
+
+struct op_cancel_reply {
+    struct slice status; /* "cancelled"; "cancelling" when the job was active (it is final all the same). */
+};
+
+extern const struct message op_cancel_message;
+extern const struct message op_cancel_reply_message;
+
+/* tick: does the work that is due, at most TICK_JOBS_MAX jobs. Submitted by the leader's timer; fill it with core_tick. Due
+ * work that is left stays due (core_next_due_ns), so the next tick follows at once. Not allowed in a unit. */
+enum op_tick_bit { OP_TICK_HAS_RETENTION = 1, OP_TICK_HAS_EVENTS_MAX };
+
+struct op_tick {
+    uint64_t has;
+    uint64_t retention_ms; /* New value of the replicated setting; 0 = for ever. */
+    uint64_t events_max;   /* Likewise; 0 = store none. */
+};
+
+struct op_tick_reply {
+    uint32_t promoted;  /* Scheduled and retrying jobs that became pending. */
+    uint32_t reclaimed; /* Leases that ran out. */
+    uint32_t expired;
+    uint32_t purged;
+    uint32_t events_cut; /* Event records (one an entry) that were dropped. */
+    bool more;           /* The bound was reached. */
+};
+
+extern const struct message op_tick_message;
+extern const struct message op_tick_reply_message;
+
+/* What the leader's timer is to submit now. Apply thread. */
+void core_tick(const struct core *core, struct op_tick *ret_tick);
+
+/* pause and resume: reference 3.4. Both create the queue. */
+struct op_pause {
+    struct slice queue;
+};
+
+struct op_resume {
+    struct slice queue;
+};
+
+struct op_queue_reply {
+    struct slice status; /* "paused" or "resumed". */
+};
+
+extern const struct message op_pause_message;
+extern const struct message op_resume_message;
+extern const struct message op_queue_reply_message;
+
+#endif
