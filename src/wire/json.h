@@ -1,7 +1,8 @@
-/* Structs to and from JSON by field rows, in two dialects, and the splicer that composes JSON from byte ranges.
+/* Structs to and from JSON by field rows, in two dialects, and the splicer that composes JSON from
+ * byte ranges.
  *
- * yyjson reads; nothing here writes JSON through a library: clients' bytes stay what they are (white space is
- * compacted outside strings when an embedded value is written). */
+ * yyjson reads; nothing here writes JSON through a library: clients' bytes stay what they are
+ * (white space is compacted outside strings when an embedded value is written). */
 #ifndef WIRE_JSON_H
 #define WIRE_JSON_H
 
@@ -12,23 +13,30 @@
 
 enum json_dialect {
     JSON_REST, /* snake_case, embedded raw JSON, integers as numbers, FIELD_ALWAYS honoured. */
-    JSON_RPC,  /* proto3 JSON: lowerCamelCase (snake_case accepted), raw JSON as strings, 64-bit as strings. */
+    JSON_RPC,  /* proto3 JSON: lowerCamelCase (snake_case accepted), raw JSON as strings, 64-bit as
+                  strings. */
 };
 
-/* Reads one JSON object into `record` (message->size bytes; initialised here). Texts and raw values are copied into
- * `arena`, except raw values that borrow from `bytes`: both must outlive the record.
+/* Reads one JSON object into `record` (message->size bytes; initialised here). Texts and raw values
+ * are copied into `arena`, except raw values that borrow from `bytes`: both must outlive the
+ * record.
  *
- * Last duplicate key wins, unknown keys are skipped, null means absent (but FIELD_JSON keeps it), bytes after the
- * value other than white space are refused, depth is at most JSON_DEPTH_MAX.
- * err->reply: REPLY_PARSE_ERROR (not JSON, wrong type, bad time), REPLY_VALIDATION_ERROR (required, bounds, unknown
- * word, bad duration), REPLY_UNSUPPORTED (a FIELD_UNSUPPORTED key is used). ERR_NOMEM: the arena is full. Any thread. */
-enum err_code json_read(const struct message *message, enum json_dialect dialect, struct slice bytes,
-                        struct arena *arena, void *ret_record, struct err *err) MUST_USE;
+ * Last duplicate key wins, unknown keys are skipped, null means absent (but FIELD_JSON keeps it),
+ * bytes after the value other than white space are refused, depth is at most JSON_DEPTH_MAX.
+ * err->reply: REPLY_PARSE_ERROR (not JSON, wrong type, bad time), REPLY_VALIDATION_ERROR (required,
+ * bounds, unknown word, bad duration), REPLY_UNSUPPORTED (a FIELD_UNSUPPORTED key is used).
+ * ERR_NOMEM: the arena is full. Any thread. */
+enum err_code json_read(const struct message *message, enum json_dialect dialect,
+                        struct slice bytes, struct arena *arena, void *ret_record,
+                        struct err *err) MUST_USE;
 
-/* Checks the rules that json_read checks (required, bounds, words) on a record that came another way. */
-enum err_code message_check(const struct message *message, const void *record, struct err *err) MUST_USE;
+/* Checks the rules that json_read checks (required, bounds, words) on a record that came another
+ * way. */
+enum err_code message_check(const struct message *message, const void *record,
+                            struct err *err) MUST_USE;
 
-/* Appends the record as one compact JSON object, without newline. A full buffer sets buf->failed. Any thread. */
+/* Appends the record as one compact JSON object, without newline. A full buffer sets buf->failed.
+ * Any thread. */
 void json_write(const struct message *message, enum json_dialect dialect, const void *record,
                 struct buf *buf);
 
@@ -49,14 +57,23 @@ bool json_parse_time(struct slice text, uint64_t *ret_time_ns);
 enum err_code json_parse_duration(struct slice text, uint64_t *ret_ms, struct err *err) MUST_USE;
 
 /* What one JSON value is; JSON_BAD when it is not exactly one value (depth checked). Any thread. */
-enum json_type { JSON_BAD, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_BAD,
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 enum json_type json_type_of(struct slice json);
 
-/* Calls `each` for each member of an object in order (duplicates too) with the decoded key and the raw value, both
- * valid during the call. ERR_INVALID: not an object; an error of `each` ends the walk. Any thread. */
+/* Calls `each` for each member of an object in order (duplicates too) with the decoded key and the
+ * raw value, both valid during the call. ERR_INVALID: not an object; an error of `each` ends the
+ * walk. Any thread. */
 typedef enum err_code (*json_member_fn)(void *context, struct slice key, struct slice raw_value,
                                         struct err *err);
-enum err_code json_each_member(struct slice json, struct arena *arena, json_member_fn each, void *context,
-                               struct err *err) MUST_USE;
+enum err_code json_each_member(struct slice json, struct arena *arena, json_member_fn each,
+                               void *context, struct err *err) MUST_USE;
 
 #endif
