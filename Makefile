@@ -14,6 +14,7 @@ CFLAGS := $(DIALECT) $(WARN) $(WERROR) $(OPT) -g -fstack-protector-strong -fno-o
 LDFLAGS := -pie -Wl,-z,relro,-z,now $(SAN)
 LIBS := -luv -lllhttp -lrocksdb -lraft -lyyjson -lxxhash -lcrypto -lpthread
 PYTHON := /usr/bin/python3
+CLANG_FORMAT := clang-format-19
 Q := $(if $(V),,@)
 
 ROOMS := server api node http replica store core wire base bench
@@ -90,7 +91,7 @@ tidy: $(call archive,core) ## the checker of the house style
 	tools/tidy
 
 fmt: ## formats every C file
-	clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
+	$(CLANG_FORMAT) -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
 gen: $(GEN) ## derives proto, OpenAPI and the operations reference from the tables
 	$(GEN) .
