@@ -1,6 +1,7 @@
 /* A region of memory that is freed as a whole: one for each request, log entry and query.
  *
- * It has a limit; over it arena_alloc returns NULL, which callers turn into ERR_NOMEM or ERR_TOO_LARGE. */
+ * It has a limit; over it arena_alloc returns NULL, which callers turn into ERR_NOMEM or
+ * ERR_TOO_LARGE. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -17,7 +18,8 @@ struct arena {
 /* Prepares an empty arena that hands out at most size_max bytes. Allocates nothing. Any thread. */
 void arena_init(struct arena *arena, size_t size_max);
 
-/* Frees everything; the arena may be used again after arena_init. Takes a zeroed arena. Any thread. */
+/* Frees everything; the arena may be used again after arena_init. Takes a zeroed arena. Any thread.
+ */
 void arena_done(struct arena *arena);
 
 /* Forgets all allocations, keeps one block of memory for reuse. Any thread. */

@@ -1,7 +1,7 @@
 /* A growing run of bytes with a limit: "a buffer has a limit or does not exist".
  *
- * A failed append (limit, or out of memory) sets `failed` and adds nothing; later appends fail too, so that writers
- * may append many times and check once. */
+ * A failed append (limit, or out of memory) sets `failed` and adds nothing; later appends fail too,
+ * so that writers may append many times and check once. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 

@@ -1,4 +1,5 @@
-/* The outside world as an interface: clocks and randomness. The simulator puts its own behind it. */
+/* The outside world as an interface: clocks and randomness. The simulator puts its own behind it.
+ */
 #ifndef BASE_ENV_H
 #define BASE_ENV_H
 

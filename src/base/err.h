@@ -1,4 +1,5 @@
-/* Errors: one code that says what the caller may do, one text that says what happened. Both by value. */
+/* Errors: one code that says what the caller may do, one text that says what happened. Both by
+ * value. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 

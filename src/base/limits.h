@@ -1,4 +1,5 @@
-/* Every bound on input, queues, buffers and batches that is not an option. A.. = contract additions. */
+/* Every bound on input, queues, buffers and batches that is not an option. A.. = contract
+ * additions. */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
@@ -45,6 +46,9 @@
 #define PENDING_OPS_MAX 16384
 #define LOG_WRITES_IN_FLIGHT 2
 #define TICK_JOBS_MAX 1024
+#define CLAIMS_IN_FLIGHT_MAX 64 /* Of one queue. */
+#define REFUSAL_RETRY_MS_MIN 10
+#define REFUSAL_RETRY_MS_MAX 2000
 #define REQUEST_ARENA_MAX (64 * MIB)
 
 /* The store (store.md, rules 6 and 8). */

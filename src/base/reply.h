@@ -1,4 +1,5 @@
-/* The contract's machine-readable codes: one row states the word, the HTTP status and the kind of error it is. */
+/* The contract's machine-readable codes: one row states the word, the HTTP status and the kind of
+ * error it is. */
 #ifndef BASE_REPLY_H
 #define BASE_REPLY_H
 
@@ -42,7 +43,8 @@ const struct reply_row *reply_row(enum reply_code code);
 /* The reply code that an error without one of its own is answered with. Any thread. */
 enum reply_code reply_for_err(const struct err *err);
 
-/* As err_set, with the contract's code: err->reply is `reply`, err->code the row's. Returns the latter. */
+/* As err_set, with the contract's code: err->reply is `reply`, err->code the row's. Returns the
+ * latter. */
 enum err_code err_reply(struct err *err, enum reply_code reply, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

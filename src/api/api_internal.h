@@ -1,0 +1,101 @@
+/* What the files of this room share: a request being answered, and the route rows. */
+#ifndef API_API_INTERNAL_H
+#define API_API_INTERNAL_H
+
+#include "api/api.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/reply.h"
+
+#define ROUTE_PARAMS_MAX 2
+#define REPLY_SIZE_MAX (256 * MIB)
+
+struct api {
+    struct api_options options;
+    struct buf body; /* Where replies are written; emptied after each. */
+    struct buf openapi;
+    char headers[512]; /* On every reply. */
+};
+
+struct call;
+
+typedef void (*route_fn)(struct call *call);
+
+/* Who may call a route once there is authentication; every row states it. */
+enum role { ROLE_NONE, ROLE_READ, ROLE_WORK, ROLE_OPERATE };
+
+enum route_body {
+    BODY_NONE,     /* Ignored. */
+    BODY_OPTIONAL, /* Absent or JSON. */
+    BODY_LENIENT,  /* Absent, JSON, or anything else, which counts as absent (contract T17). */
+    BODY_REQUIRED,
+};
+
+struct route {
+    enum http_method method;
+    const char *path; /* "/api/v1/ack/{job_id}": a name in braces is a parameter. */
+    enum role role;
+    enum route_body body;
+    uint16_t status;               /* Of success. */
+    const char *op;                /* The operation behind it, or NULL. */
+    const struct message *request; /* Of the body, when it is not the operation's. */
+    const struct message *reply;   /* Of the answer, when it is not the operation's. */
+    bool reply_list;               /* The answer is an array of `reply`. */
+    route_fn handle;
+    const char *help;
+};
+
+/* One request on its way; lives in the request's arena. */
+struct call {
+    struct api *api;
+    struct http_request *request;
+    const struct http_input *input;
+    const struct route *route;
+    struct slice params[ROUTE_PARAMS_MAX]; /* Decoded, in the order of the path. */
+    struct op_head head;
+    void *record;          /* What the body was read into. */
+    struct waiter *waiter; /* While a fetch waits. */
+};
+
+/* routes.c */
+const struct route *route_rows(uint32_t *ret_count);
+
+/* reply.c */
+void reply_json(struct call *call, uint16_t status, const struct message *message,
+                const void *record);
+void reply_receipt(struct call *call, uint16_t status, uint64_t index, uint64_t term);
+void reply_read(struct call *call, uint16_t status);
+void reply_error(struct call *call, const struct err *err);
+void error_body(struct buf *buf, const struct err *err, uint32_t retry_after_ms);
+
+/* body.c */
+enum err_code body_read(struct call *call, const struct message *message, void *ret_record,
+                        struct err *err) MUST_USE;
+void *record_create(struct call *call, const struct message *message, struct err *err);
+
+/* operations.c, batches.c, fetch.c, reads.c, system.c */
+void handle_operation(struct call *call);
+void handle_enqueue(struct call *call);
+void handle_ack(struct call *call);
+void handle_fail(struct call *call);
+void handle_enqueue_batch(struct call *call);
+void handle_ack_batch(struct call *call);
+void handle_fetch(struct call *call);
+void handle_job_get(struct call *call);
+void handle_queues_get(struct call *call);
+void handle_queue_get(struct call *call);
+void handle_info(struct call *call);
+void handle_healthz(struct call *call);
+void handle_readyz(struct call *call);
+void handle_status(struct call *call);
+void handle_openapi(struct call *call);
+
+bool payload_fits(const struct api *api, struct slice payload, struct err *err);
+
+/* Messages of this room's own bodies. */
+extern const struct message enqueue_batch_message;
+extern const struct message enqueue_batch_reply_message;
+extern const struct message ack_batch_message;
+extern const struct message ack_batch_reply_message;
+
+#endif

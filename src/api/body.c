@@ -1,0 +1,64 @@
+/* Request bodies into records. */
+#include "api/api_internal.h"
+#include "wire/json.h"
+
+static struct slice trimmed(struct slice body)
+{
+    while (body.size > 0 && (body.data[0] == ' ' || body.data[0] == '\t' || body.data[0] == '\r' ||
+                             body.data[0] == '\n')) {
+        body = slice_from(body, 1);
+    }
+    return body;
+}
+
+static enum err_code read_empty(const struct message *message, struct arena *arena,
+                                void *ret_record, struct err *err)
+{
+    return json_read(message, JSON_REST, slice_text("{}"), arena, ret_record, err);
+}
+
+enum err_code body_read(struct call *call, const struct message *message, void *ret_record,
+                        struct err *err)
+{
+    struct arena *arena = call->input->arena;
+    enum route_body kind = call->route->body;
+    struct slice body = trimmed(call->input->body);
+
+    if (kind == BODY_NONE || (kind != BODY_REQUIRED && body.size == 0)) {
+        return read_empty(message, arena, ret_record, err);
+    }
+    if (body.size == 0) {
+        return err_reply(err, REPLY_PARSE_ERROR, "the body is empty, it must be a JSON object");
+    }
+    if (json_read(message, JSON_REST, call->input->body, arena, ret_record, err)) {
+        if (kind == BODY_LENIENT && err->reply == REPLY_PARSE_ERROR) {
+            return read_empty(message, arena, ret_record, err);
+        }
+        return err->code;
+    }
+    return ERR_NONE;
+}
+
+void *record_create(struct call *call, const struct message *message, struct err *err)
+{
+    void *record = arena_alloc(call->input->arena, message->size);
+
+    if (!record) {
+        (void)err_set(err, ERR_NOMEM, "no memory for the request");
+    }
+    return record;
+}
+
+bool payload_fits(const struct api *api, struct slice payload, struct err *err)
+{
+    uint64_t max = api->options.max_payload_size;
+
+    if (max && payload.size > max) {
+        (void)err_reply(err, REPLY_PAYLOAD_TOO_LARGE,
+                        "the payload has %zu bytes, at most %llu are "
+                        "allowed",
+                        payload.size, (unsigned long long)max);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,72 @@
+/* Reads that are answered from core's rows. */
+#include "api/api_internal.h"
+#include "core/job.h"
+#include "core/queue.h"
+#include "wire/json.h"
+
+void handle_job_get(struct call *call)
+{
+    struct job_object *job;
+    struct err err;
+
+    if (core_job_get(node_core(call->api->options.node), call->params[0], call->input->arena, &job,
+                     &err)) {
+        reply_error(call, &err);
+        return;
+    }
+    reply_json(call, 200, &job_object_message, job);
+}
+
+static bool get_queues(struct call *call, struct list *ret_queues)
+{
+    struct node *node = call->api->options.node;
+    struct err err;
+
+    if (core_queues_get(node_core(node), node_now_ns(node), call->input->arena, ret_queues, &err)) {
+        reply_error(call, &err);
+        return false;
+    }
+    return true;
+}
+
+void handle_queues_get(struct call *call)
+{
+    struct buf *body = &call->api->body;
+    struct list queues;
+
+    if (!get_queues(call, &queues)) {
+        return;
+    }
+    (void)buf_add_byte(body, '[');
+    for (uint32_t i = 0; i < queues.count; i++) {
+        if (i > 0) {
+            (void)buf_add_byte(body, ',');
+        }
+        json_write(&queue_object_message, JSON_REST, (const struct queue_object *)queues.items + i,
+                   body);
+    }
+    (void)buf_add_byte(body, ']');
+    reply_read(call, 200);
+}
+
+void handle_queue_get(struct call *call)
+{
+    struct list queues;
+    struct err err;
+
+    if (!get_queues(call, &queues)) {
+        return;
+    }
+    for (uint32_t i = 0; i < queues.count; i++) {
+        const struct queue_object *queue = (const struct queue_object *)queues.items + i;
+
+        if (slice_equal(queue->name, call->params[0])) {
+            reply_json(call, 200, &queue_object_message, queue);
+            return;
+        }
+    }
+    (void)err_reply(&err, REPLY_NOT_FOUND, "no queue '%.*s'",
+                    (int)(call->params[0].size < 100 ? call->params[0].size : 100),
+                    (const char *)call->params[0].data);
+    reply_error(call, &err);
+}

@@ -1,0 +1,201 @@
+/* From a request to its route: match, decode, check what every request must be, hand over. */
+#include "api/api_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const method_names[] = {
+    [HTTP_GET] = "GET",         [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
+    [HTTP_PUT] = "PUT",         [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
+    [HTTP_OPTIONS] = "OPTIONS", [HTTP_OTHER] = "",
+};
+
+enum err_code api_create(const struct api_options *options, struct api **ret_api, struct err *err)
+{
+    struct api *api = calloc(1, sizeof(*api));
+
+    if (!api) {
+        return err_set(err, ERR_NOMEM, "no memory for the api");
+    }
+    api->options = *options;
+    buf_init(&api->body, REPLY_SIZE_MAX);
+    buf_init(&api->openapi, 4 * MIB);
+    (void)snprintf(api->headers, sizeof(api->headers),
+                   "Access-Control-Allow-Origin: *\r\n"
+                   "Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r\n"
+                   "Access-Control-Allow-Headers: Content-Type, Authorization, X-API-Key, "
+                   "X-Corvo-Namespace\r\n"
+                   "X-Corvo-Node: %.100s\r\n",
+                   options->node_name);
+    *ret_api = api;
+    return ERR_NONE;
+}
+
+void api_destroy(struct api *api)
+{
+    if (api) {
+        buf_done(&api->body);
+        buf_done(&api->openapi);
+        free(api);
+    }
+}
+
+/* The next path segment of *rest, which moves behind it. False at the end. */
+static bool next_segment(struct slice *rest, struct slice *ret_segment)
+{
+    size_t size = 0;
+
+    if (rest->size == 0 || rest->data[0] != '/') {
+        return false;
+    }
+    *rest = slice_from(*rest, 1);
+    while (size < rest->size && rest->data[size] != '/') {
+        size++;
+    }
+    *ret_segment = slice_of(rest->data, size);
+    *rest = slice_from(*rest, size);
+    return true;
+}
+
+/* True if the raw path has the route's shape; fills the raw parameters. */
+static bool path_matches(const char *pattern, struct slice path, struct slice *ret_params)
+{
+    struct slice shape = slice_text(pattern);
+    struct slice want, got;
+    uint32_t param = 0;
+
+    while (next_segment(&shape, &want)) {
+        if (!next_segment(&path, &got)) {
+            return false;
+        }
+        if (want.size > 0 && want.data[0] == '{') {
+            if (got.size == 0) {
+                return false;
+            }
+            ret_params[param++] = got;
+        } else if (!slice_equal(want, got)) {
+            return false;
+        }
+    }
+    return path.size == 0;
+}
+
+/* The route, or NULL; then *ret_allow names the methods of routes with the same path. */
+static const struct route *find_route(const struct http_input *input, struct slice *ret_params,
+                                      struct buf *allow)
+{
+    enum http_method method = input->method == HTTP_HEAD ? HTTP_GET : input->method;
+    uint32_t count;
+    const struct route *rows = route_rows(&count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct slice params[ROUTE_PARAMS_MAX] = {{0}};
+
+        if (!path_matches(rows[i].path, input->path, params)) {
+            continue;
+        }
+        if (rows[i].method == method) {
+            memcpy(ret_params, params, sizeof(params));
+            return &rows[i];
+        }
+        (void)buf_printf(allow, "%s%s", allow->size ? ", " : "", method_names[rows[i].method]);
+    }
+    return NULL;
+}
+
+static void reply_options(struct call *call)
+{
+    struct http_output output = {.status = 200, .headers = slice_text(call->api->headers)};
+
+    http_reply(call->request, &output);
+}
+
+static void reply_no_route(struct call *call, const struct buf *allow)
+{
+    struct buf *body = &call->api->body;
+    struct http_output output = {.content_type = "application/json"};
+    struct slice path = call->input->path;
+    char headers[700];
+    struct err err;
+    int shown = (int)(path.size < 80 ? path.size : 80);
+
+    (void)snprintf(headers, sizeof(headers), "%s%s%.*s%s", call->api->headers,
+                   allow->size ? "Allow: " : "", (int)allow->size, (const char *)allow->data,
+                   allow->size ? "\r\n" : "");
+    if (allow->size) {
+        (void)err_reply(&err, REPLY_METHOD_NOT_ALLOWED, "%s is not possible on %.*s",
+                        method_names[call->input->method], shown, (const char *)path.data);
+    } else {
+        (void)err_reply(&err, REPLY_NOT_FOUND, "no such path: %.*s", shown,
+                        (const char *)path.data);
+    }
+    error_body(body, &err, 0);
+    (void)buf_add_byte(body, '\n');
+    output.status = allow->size ? 405 : 404;
+    output.headers = slice_text(headers);
+    output.body = buf_slice(body);
+    http_reply(call->request, &output);
+    buf_clear(body);
+}
+
+/* What would be dropped silently is refused instead. */
+static enum err_code check_headers(const struct call *call, struct err *err)
+{
+    struct slice namespace = http_header_find(call->input, "X-Corvo-Namespace");
+
+    if (namespace.size > 0 && !slice_is(namespace, "default")) {
+        return err_reply(err, REPLY_UNSUPPORTED, "namespaces are not supported by this server");
+    }
+    if (call->input->method != HTTP_GET && call->input->method != HTTP_HEAD &&
+        http_header_find(call->input, "Idempotency-Key").data) {
+        return err_reply(err, REPLY_UNSUPPORTED, "Idempotency-Key is not supported by this server");
+    }
+    return ERR_NONE;
+}
+
+static enum err_code prepare(struct call *call, struct err *err)
+{
+    call->head.source = call->input->peer;
+    call->head.traceparent = http_header_find(call->input, "traceparent");
+    if (call->head.traceparent.size > TRACEPARENT_MAX) {
+        call->head.traceparent = slice_of(NULL, 0);
+    }
+    for (uint32_t i = 0; i < ROUTE_PARAMS_MAX && call->params[i].data; i++) {
+        if (http_decode(call->params[i], call->input->arena, &call->params[i], err)) {
+            err->reply = REPLY_VALIDATION_ERROR;
+            return err->code;
+        }
+    }
+    return check_headers(call, err);
+}
+
+void api_handle(void *context, struct http_request *request)
+{
+    const struct http_input *input = http_input(request);
+    struct call *call = arena_alloc(input->arena, sizeof(*call));
+    struct call nothing = {.api = context, .request = request, .input = input};
+    struct buf allow;
+    struct err err;
+
+    if (!call) {
+        (void)err_set(&err, ERR_NOMEM, "no memory for the request");
+        reply_error(&nothing, &err);
+        return;
+    }
+    *call = nothing;
+    if (input->method == HTTP_OPTIONS) {
+        reply_options(call);
+        return;
+    }
+    buf_init(&allow, 128);
+    call->route = find_route(input, call->params, &allow);
+    if (!call->route) {
+        reply_no_route(call, &allow);
+    } else if (prepare(call, &err)) {
+        reply_error(call, &err);
+    } else {
+        call->route->handle(call);
+    }
+    buf_done(&allow);
+}

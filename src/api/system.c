@@ -1,0 +1,137 @@
+/* Routes about the node itself: versions, health, status, documents. */
+#include "api/api_internal.h"
+#include "base/version.h"
+#include "wire/json.h"
+
+#include <inttypes.h>
+
+static const char *const health_words[] = {
+    [NODE_READY] = "ready",
+    [NODE_STARTING] = "starting",
+    [NODE_DRAINING] = "draining",
+    [NODE_DISK_FULL] = "disk_full",
+    [NODE_STORAGE_FAILED] = "storage_failed",
+};
+
+void handle_info(struct call *call)
+{
+    struct buf *body = &call->api->body;
+    struct node_status status = node_status(call->api->options.node);
+
+    (void)buf_printf(body,
+                     "{\"server_version\":\"%s\",\"api_version\":\"%s\",\"node_id\":", VERSION_TEXT,
+                     VERSION_TEXT);
+    json_write_text(body, slice_text(call->api->options.node_name));
+    (void)buf_printf(body,
+                     ",\"cluster_id\":\"%016" PRIx64 "\",\"commit\":\"%s\",\"features\":"
+                     "[\"lease_tokens\",\"receipts\"]}",
+                     status.cluster_id, VERSION_COMMIT);
+    reply_read(call, 200);
+}
+
+void handle_healthz(struct call *call)
+{
+    struct node_status status = node_status(call->api->options.node);
+
+    (void)buf_printf(&call->api->body, "{\"status\":\"ok\",\"raft_state\":\"%s\",\"leader\":%s}",
+                     status.leader ? "Leader" : "Follower", status.leader ? "true" : "false");
+    reply_read(call, 200);
+}
+
+void handle_readyz(struct call *call)
+{
+    struct buf *body = &call->api->body;
+    struct node_status status = node_status(call->api->options.node);
+
+    if (status.health == NODE_READY) {
+        (void)buf_printf(body,
+                         "{\"status\":\"ready\",\"role\":\"leader\",\"applied_index\":%" PRIu64
+                         ",\"lag\":%" PRIu64 "}",
+                         status.applied_index, status.commit_index - status.applied_index);
+        reply_read(call, 200);
+        return;
+    }
+    (void)buf_printf(body, "{\"status\":\"not_ready\",\"reason\":\"%s\"",
+                     health_words[status.health]);
+    if (status.failure.code) {
+        (void)buf_add_text(body, ",\"error\":");
+        json_write_text(body, slice_text(status.failure.text));
+    }
+    (void)buf_add_byte(body, '}');
+    reply_read(call, 503);
+}
+
+static void write_log(struct buf *body, const struct node_status *status)
+{
+    (void)buf_printf(body,
+                     ",\"log\":{\"entries\":%" PRIu64 ",\"bytes\":%" PRIu64
+                     ",\"first_index\":%" PRIu64 ",\"flushed_index\":%" PRIu64 ",\"syncs\":%" PRIu64
+                     "}",
+                     status->commit_index + 1 - status->first_index, status->log_bytes,
+                     status->first_index, status->persisted_index, status->log_syncs);
+    (void)buf_printf(
+        body,
+        ",\"store\":{\"keys_written\":%" PRIu64 ",\"bytes_written\":%" PRIu64
+        ",\"epochs_written\":%" PRIu64 ",\"flushes\":%" PRIu64 ",\"overlay_bytes\":%zu}",
+        status->store.keys_written, status->store.bytes_written, status->store.epochs_written,
+        status->store.flushes, status->store.overlay_bytes);
+}
+
+/* The hash over all rows by a scan, beside the one kept up to date: they must be equal. */
+static bool write_verified(struct call *call)
+{
+    struct core *core = node_core(call->api->options.node);
+    uint64_t hash;
+    struct err err;
+
+    if (core_hash_scan(core, &hash, &err) || core_check(core, &err)) {
+        reply_error(call, &err);
+        return false;
+    }
+    (void)buf_printf(&call->api->body, ",\"scanned_hash\":\"%016" PRIx64 "\"", hash);
+    return true;
+}
+
+void handle_status(struct call *call)
+{
+    struct buf *body = &call->api->body;
+    struct node_status status = node_status(call->api->options.node);
+    struct slice verify = http_query_find(call->input, "verify");
+
+    (void)buf_printf(body, "{\"mode\":\"cluster\",\"state\":\"%s\",\"status\":\"%s\",\"node_id\":",
+                     status.leader ? "Leader" : "Follower",
+                     status.health == NODE_READY ? "healthy" : "degraded");
+    json_write_text(body, slice_text(call->api->options.node_name));
+    (void)buf_printf(body,
+                     ",\"applied_index\":\"%" PRIu64 "\",\"commit_index\":\"%" PRIu64
+                     "\",\"term\":%" PRIu64 ",\"cluster_id\":\"%016" PRIx64
+                     "\",\"durable\":%s,\"version\":\"%s\",\"raft_store\":\"segments\"",
+                     status.applied_index, status.commit_index, status.term, status.cluster_id,
+                     status.durable ? "true" : "false", VERSION_TEXT);
+    (void)buf_printf(body,
+                     ",\"apply_pending_now\":%u,\"overload_total\":%" PRIu64
+                     ",\"applied_total\":%" PRIu64 ",\"waiters\":%u,\"loop_turn_max_ms\":%.3f"
+                     ",\"timer_late_max_ms\":%.3f,\"state_hash\":\"%016" PRIx64 "\"",
+                     status.pending_ops, status.overload_total, status.applied_ops_total,
+                     status.waiters, (double)status.turn_ns_max / 1e6,
+                     (double)status.tick_late_ns_max / 1e6, status.state_hash);
+    write_log(body, &status);
+    if (slice_is(verify, "true") && !write_verified(call)) {
+        return;
+    }
+    (void)buf_add_byte(body, '}');
+    reply_read(call, 200);
+}
+
+void handle_openapi(struct call *call)
+{
+    struct api *api = call->api;
+    struct http_output output = {
+        .status = 200, .content_type = "application/json", .headers = slice_text(api->headers)};
+
+    if (!api->openapi.size) {
+        api_write_openapi(&api->openapi);
+    }
+    output.body = buf_slice(&api->openapi);
+    http_reply(call->request, &output);
+}

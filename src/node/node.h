@@ -1,0 +1,119 @@
+/* The glue of one node: operations in, log entries out, committed entries applied, callers
+ * answered.
+ *
+ * Everything here runs on the loop thread; so do the callbacks. A node decides nothing about what
+ * an operation means. */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "core/core.h"
+#include "core/ops.h"
+#include "replica/replica.h"
+#include "store/store.h"
+
+#include <uv.h>
+
+struct node;
+
+struct node_options {
+    const char *data_dir;  /* Created when missing; holds log/ and state/. */
+    uint64_t node_id;      /* > 0. */
+    const char *address;   /* Of this node in the cluster's configuration. */
+    bool durable;          /* false skips only the sync of the log. */
+    uint32_t pending_max;  /* Operations accepted and not yet applied; 0 = PENDING_OPS_MAX. */
+    uint32_t claims_max;   /* Claims of one queue submitted and not yet applied; 0 =
+                              CLAIMS_IN_FLIGHT_MAX. */
+    uint64_t segment_size; /* Of the log; 0 = its default. */
+    struct core_options core;
+    const struct env *env; /* Clocks and randomness. */
+};
+
+/* One operation of a call. The structs are borrowed during node_submit only. */
+struct node_op {
+    const struct op_spec *spec;
+    const void *request;
+};
+
+struct node_reply {
+    struct err err; /* Of the call as a whole (never submitted, or its fate is unknown). */
+    const struct op_result
+        *results; /* One for each operation; NULL when err is set. Valid during the callback. */
+    uint32_t count;
+    uint64_t index, term; /* Of the entry. */
+};
+
+typedef void (*node_done)(void *context, const struct node_reply *reply);
+
+/* Opens store and log, recovers, starts. ERR_STATE: the directory is locked; ERR_CORRUPT, ERR_IO,
+ * ERR_NO_SPACE: see the text. */
+enum err_code node_open(uv_loop_t *loop, const struct node_options *options, struct node **ret_node,
+                        struct err *err) MUST_USE;
+
+/* Stops taking work; answers waiters (empty) and, when nothing is in flight any more, calls
+ * `drained`. */
+void node_drain(struct node *node, void (*drained)(void *context), void *context);
+
+/* Closes; what was committed stays. Runs the loop until its handles are gone. Takes NULL. */
+void node_close(struct node *node);
+
+/* Submits operations as one call: all of them in one entry, in order; as a unit when `unit` (all or
+ * nothing). `done` is called exactly once, later, unless an error is returned (then never).
+ *
+ * ERR_BUSY: too much is pending (see node_retry_after_ms); ERR_TOO_LARGE: does not fit an entry;
+ * ERR_NOT_LEADER, ERR_IO, ERR_NO_SPACE, ERR_CLOSED. */
+enum err_code node_submit(struct node *node, const struct op_head *head, const struct node_op *ops,
+                          uint32_t count, bool unit, node_done done, void *context,
+                          struct err *err) MUST_USE;
+
+/* A fetch that may wait. */
+struct waiter;
+
+/* Claims jobs for `fetch`, waiting at most wait_ms for one. `done` is called exactly once, possibly
+ * before this returns; its single result's reply is a struct op_fetch_reply. head and fetch are
+ * borrowed until then. *ret_waiter is what may be cancelled before `done`; NULL when `done` was
+ * already called. Errors as node_submit. */
+enum err_code node_fetch(struct node *node, const struct op_head *head,
+                         const struct op_fetch *fetch, uint64_t wait_ms, node_done done,
+                         void *context, struct waiter **ret_waiter, struct err *err) MUST_USE;
+
+/* The client went away: `done` will not be called, the waiter is gone. A claim already submitted
+ * stays claimed until its lease ends. */
+void node_fetch_cancel(struct node *node, struct waiter *waiter);
+
+/* For reads: rows through core's getters. */
+struct core *node_core(struct node *node);
+
+/* The cluster's time now, as the next entry would be stamped. */
+uint64_t node_now_ns(struct node *node);
+
+/* False when the log is not synced before replies. */
+bool node_is_durable(const struct node *node);
+
+/* How long a refused client should wait, from the backlog and its real drain rate, with jitter. */
+uint32_t node_retry_after_ms(struct node *node);
+
+enum node_health {
+    NODE_READY,
+    NODE_STARTING,
+    NODE_DRAINING,
+    NODE_DISK_FULL,
+    NODE_STORAGE_FAILED,
+};
+
+struct node_status {
+    enum node_health health;
+    bool leader, durable;
+    uint64_t node_id, cluster_id, term, applied_index, commit_index, persisted_index;
+    uint64_t first_index, log_bytes, log_syncs;
+    uint64_t state_hash;
+    uint32_t pending_ops, waiters;
+    uint64_t overload_total, applied_ops_total;
+    uint64_t turn_ns_max; /* Longest turn of the loop so far. */
+    uint64_t tick_late_ns_max;
+    struct store_stats store;
+    struct err failure;
+};
+
+struct node_status node_status(struct node *node);
+
+#endif

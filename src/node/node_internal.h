@@ -1,0 +1,113 @@
+/* What the files of this room share. */
+#ifndef NODE_NODE_INTERNAL_H
+#define NODE_NODE_INTERNAL_H
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "node/clock.h"
+#include "node/node.h"
+#include "replica/log_thread.h"
+
+/* One node_submit. */
+struct call {
+    struct call *next;
+    node_done done;
+    void *context;
+    uint32_t first; /* Of its operations in the group. */
+    uint32_t count;
+};
+
+/* The operations that will be, or are, one entry. Owned by the pipeline from open to applied. */
+struct group {
+    struct group *next;
+    struct buf bytes;
+    struct call *calls, *calls_last;
+    uint32_t op_count;
+    uint32_t unit_count;
+    uint64_t index; /* 0 until submitted. */
+};
+
+struct pipeline {
+    struct group *open, *open_last;           /* Waiting to be submitted, oldest first. */
+    struct group *submitted, *submitted_last; /* In the log's hands, in index order. */
+    struct group *spare;
+    uint32_t pending_ops;
+};
+
+struct queue_wait;
+
+struct waiters {
+    struct queue_wait **buckets;
+    uint32_t bucket_count, queue_count;
+    uint32_t count;     /* Waiting now. */
+    bool refused;       /* A claim was refused: the sweep tries again. */
+    struct waiter *all; /* Every waiter, newest first. */
+};
+
+struct node {
+    uv_loop_t *loop;
+    struct node_options options;
+    char *data_dir, *address;
+
+    struct store *store;
+    struct core *core;
+    struct disk *disk;
+    struct replica *replica;
+    struct log_thread *log_thread;
+    struct node_clock clock;
+    struct arena apply_arena;
+
+    struct pipeline pipeline;
+    struct waiters waiters;
+
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_async_t wake_log, wake_store;
+    uv_timer_t raft_timer, due_timer, sweep_timer;
+    uint32_t open_handles;
+
+    uint64_t armed_due_ns; /* What due_timer waits for; 0 = nothing. */
+    bool recovered;        /* Every committed entry of the log is applied. */
+    bool tick_in_flight;
+    bool draining, closing;
+    struct err failure;       /* Final: the node refuses until restarted. */
+    struct err store_trouble; /* ERR_NO_SPACE while the store thread has no room. */
+
+    void (*drained)(void *context);
+    void *drained_context;
+
+    uint64_t turn_started_ns, turn_idle_ns, turn_ns_max;
+    uint64_t tick_late_ns_max;
+    uint64_t applied_ops_total, overload_total;
+    uint64_t rate_window_ns, rate_window_ops; /* For the drain rate. */
+    uint64_t rate_ops_s;
+    uint64_t seed;       /* Of the next entry. */
+    uint64_t log_cut_at; /* Index of the last cut. */
+};
+
+/* submit.c */
+void pipeline_flush(struct node *node);
+void pipeline_fail(struct node *node, const struct err *err);
+void pipeline_free(struct node *node);
+struct group *pipeline_take(struct node *node, uint64_t index);
+void group_answer(struct node *node, struct group *group, const struct core_applied *applied,
+                  uint64_t index, uint64_t term);
+enum err_code node_refusal(const struct node *node, struct err *err);
+
+/* apply.c */
+void node_commit(void *self, uint64_t index, uint64_t term, struct slice bytes);
+void node_stop(struct node *node, const struct err *err);
+
+/* timers.c */
+void timers_arm(struct node *node);
+void timers_due(uv_timer_t *timer);
+void timers_sweep(uv_timer_t *timer);
+
+/* waiters.c */
+void waiters_wake(struct node *node, const struct core_woken *woken, uint32_t count);
+void waiters_sweep(struct node *node);
+void waiters_fail(struct node *node, const struct err *err);
+void waiters_release(struct node *node);
+void waiters_free(struct node *node);
+
+#endif

@@ -1,0 +1,206 @@
+/* The server process: see server.h. */
+#include "server/server.h"
+
+#include "api/api.h"
+#include "base/log.h"
+#include "http/http.h"
+#include "node/node.h"
+#include "server/options.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <xxhash.h>
+
+struct server {
+    struct server_options options;
+    uv_loop_t *loop;
+    struct node *node;
+    struct api *api;
+    struct http_server *http;
+    uv_signal_t on_term, on_int;
+    uv_timer_t deadline;
+    bool stopping, http_closed, node_drained;
+};
+
+static void on_http_closed(void *context)
+{
+    struct server *server = context;
+
+    server->http_closed = true;
+    uv_stop(server->loop);
+}
+
+static void on_http_drained(void *context)
+{
+    struct server *server = context;
+
+    http_server_close(server->http, on_http_closed, server);
+}
+
+static void on_node_drained(void *context)
+{
+    ((struct server *)context)->node_drained = true;
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+
+    log_write(LOG_WARN, "shutdown-timeout is over: closing what is left");
+    http_server_close(server->http, on_http_closed, server);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+
+    if (server->stopping) {
+        log_write(LOG_WARN, "second signal: closing at once");
+        http_server_close(server->http, on_http_closed, server);
+        return;
+    }
+    server->stopping = true;
+    log_write(LOG_INFO, "stopping on %s: requests in flight are finished first",
+              number == SIGTERM ? "SIGTERM" : "SIGINT");
+    (void)uv_timer_start(&server->deadline, on_deadline, server->options.shutdown_timeout_ms, 0);
+    node_drain(server->node, on_node_drained, server);
+    http_server_drain(server->http, on_http_drained, server);
+}
+
+/* The consensus id of a node is the hash of its name, so that names need no registry. */
+static uint64_t node_number(const char *name)
+{
+    uint64_t hash = XXH3_64bits(name, strlen(name));
+
+    return hash ? hash : 1;
+}
+
+static enum err_code open_node(struct server *server, struct err *err)
+{
+    const struct server_options *options = &server->options;
+    struct node_options node = {
+        .data_dir = options->data_dir,
+        .node_id = node_number(options->node_id),
+        .address = options->raft_bind,
+        .durable = options->durable,
+        .pending_max = (uint32_t)options->raft_max_pending,
+        .claims_max = (uint32_t)options->raft_max_fetch_inflight,
+        .core = {.retention_ms = options->retention_ms,
+                 .events_max = options->lifecycle_events ? options->events_max : 0},
+        .env = env_system(),
+    };
+
+    if (strcmp(options->raft_store, "bolt") == 0 || strcmp(options->raft_store, "pebble") == 0) {
+        return err_set(err, ERR_UNSUPPORTED, "--raft-store %s is not built yet: use segments",
+                       options->raft_store);
+    }
+    return node_open(server->loop, &node, &server->node, err);
+}
+
+static enum err_code open_http(struct server *server, struct err *err)
+{
+    const struct server_options *options = &server->options;
+    struct api_options api = {
+        .node = server->node,
+        .node_name = options->node_id,
+        .max_payload_size = options->max_payload_size,
+        .docs_enabled = options->docs_enabled,
+    };
+    struct http_options http = {
+        .bind = options->bind,
+        .body_size_max = options->max_body_size,
+        .connections_max = (uint32_t)options->max_connections,
+        .idle_timeout_ms = options->idle_timeout_ms,
+        .request_timeout_ms = options->request_timeout_ms,
+        .handler = api_handle,
+        .refusal = api_refuse,
+    };
+
+    if (api_create(&api, &server->api, err)) {
+        return err->code;
+    }
+    http.context = server->api;
+    return http_server_create(server->loop, &http, &server->http, err);
+}
+
+static void watch_signals(struct server *server)
+{
+    (void)uv_signal_init(server->loop, &server->on_term);
+    (void)uv_signal_init(server->loop, &server->on_int);
+    (void)uv_timer_init(server->loop, &server->deadline);
+    server->on_term.data = server->on_int.data = server->deadline.data = server;
+    (void)uv_signal_start(&server->on_term, on_signal, SIGTERM);
+    (void)uv_signal_start(&server->on_int, on_signal, SIGINT);
+}
+
+static void close_all(struct server *server)
+{
+    node_close(server->node);
+    api_destroy(server->api);
+    uv_close((uv_handle_t *)&server->on_term, NULL);
+    uv_close((uv_handle_t *)&server->on_int, NULL);
+    uv_close((uv_handle_t *)&server->deadline, NULL);
+    (void)uv_run(server->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(server->loop);
+}
+
+static void announce(const struct server *server)
+{
+    struct node_status status = node_status(server->node);
+
+    (void)printf("listening on http://127.0.0.1:%u\n", http_server_port(server->http));
+    (void)fflush(stdout);
+    log_write(LOG_INFO, "node %s: data %s, entry %" PRIu64 " applied, %s", server->options.node_id,
+              server->options.data_dir, status.applied_index,
+              status.durable ? "each reply is synced" : "NOT synced (--durable=false)");
+}
+
+static int run(struct server *server)
+{
+    struct err err;
+
+    if (open_node(server, &err) || open_http(server, &err)) {
+        (void)fprintf(stderr, "corvo server: %s\n", err.text);
+        if (server->http) {
+            http_server_close(server->http, NULL, NULL);
+        }
+        close_all(server);
+        return 1;
+    }
+    announce(server);
+    while (!server->http_closed) {
+        (void)uv_run(server->loop, UV_RUN_DEFAULT);
+    }
+    close_all(server);
+    log_write(LOG_INFO, "stopped");
+    return 0;
+}
+
+int server_main(int argc, char **argv)
+{
+    static struct server server;
+    static uv_loop_t loop;
+    enum log_level level = LOG_INFO;
+    bool help;
+    struct err err;
+
+    if (server_options_read(argc, argv, &server.options, &help, &err)) {
+        (void)fprintf(stderr, "corvo server: %s\n", err.text);
+        return 2;
+    }
+    if (help) {
+        server_options_help(stdout);
+        return 0;
+    }
+    (void)log_level_parse(server.options.log_level, &level);
+    log_setup(level, strcmp(server.options.log_format, "json") == 0);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (uv_loop_init(&loop)) {
+        (void)fprintf(stderr, "corvo server: no event loop\n");
+        return 1;
+    }
+    server.loop = &loop;
+    watch_signals(&server);
+    return run(&server);
+}
