@@ -1,7 +1,9 @@
-/* An HTTP/1.1 server on libuv and llhttp: connections, parsing, limits, replies. It knows nothing of jobs or JSON.
+/* An HTTP/1.1 server on libuv and llhttp: connections, parsing, limits, replies. It knows nothing
+ * of jobs or JSON.
  *
- * Each request has an arena, is handed to one handler when its body is complete, and is answered exactly once, now or
- * later, on the loop thread. Pipelined requests of a connection are handled one at a time, in order. */
+ * Each request has an arena, is handed to one handler when its body is complete, and is answered
+ * exactly once, now or later, on the loop thread. Pipelined requests of a connection are handled
+ * one at a time, in order. */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
@@ -15,7 +17,16 @@
 struct http_server;
 struct http_request;
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_OTHER
+};
 
 struct http_header {
     struct slice name;  /* As sent; compare without case. */
@@ -25,8 +36,8 @@ struct http_header {
 /* What a handler reads. All memory is the request's arena; it lives until the reply. */
 struct http_input {
     enum http_method method;
-    struct slice path;   /* Raw, without query: segments are decoded by http_decode. */
-    struct slice query;  /* Raw, without '?'; may be empty. */
+    struct slice path;  /* Raw, without query: segments are decoded by http_decode. */
+    struct slice query; /* Raw, without '?'; may be empty. */
     struct slice body;
     const struct http_header *headers;
     uint32_t header_count;
@@ -46,20 +57,20 @@ struct http_output {
 /* Called with each complete request. The handler answers with http_reply, at once or later. */
 typedef void (*http_handler)(void *context, struct http_request *request);
 
-/* Makes the answer to what the server itself refuses (bad request line 400, headers 431, body 413, slow client 408 ...): fills body,
- * content type and headers in the arena. `text` says why. */
+/* Makes the answer to what the server itself refuses (bad request line 400, headers 431, body 413,
+ * slow client 408 ...): fills body, content type and headers in the arena. `text` says why. */
 typedef void (*http_refusal)(void *context, uint16_t status, const char *text, struct arena *arena,
                              struct http_output *ret_output);
 
 struct http_options {
-    const char *bind; /* "host:port", ":port", "[::1]:port"; port 0 = any. */
+    const char *bind;            /* "host:port", ":port", "[::1]:port"; port 0 = any. */
     size_t header_size_max;      /* 0 = 64 KiB, request line and headers together. */
     uint32_t header_count_max;   /* 0 = 128. */
     size_t body_size_max;        /* 0 = BODY_MAX_DEFAULT. */
     uint32_t connections_max;    /* 0 = 20,000; one more is answered 503 and closed. */
     uint64_t idle_timeout_ms;    /* 0 = 120 s between requests. */
     uint64_t request_timeout_ms; /* 0 = 30 s from the first byte to the last of a request. */
-    uint64_t write_timeout_ms;   /* 0 = 30 s in which a client must take some bytes of a pending reply. */
+    uint64_t write_timeout_ms;   /* 0 = 30 s in which a client must take bytes of its reply. */
     http_handler handler;
     http_refusal refusal;
     void *context;
@@ -71,17 +82,20 @@ struct http_stats {
     uint64_t requests_total, refused_total, accepted_total;
 };
 
-/* Binds and listens on `loop`. ERR_STATE: the address is in use; ERR_INVALID: it does not parse; ERR_IO. */
-enum err_code http_server_create(uv_loop_t *loop, const struct http_options *options, struct http_server **ret_server,
-                                 struct err *err) MUST_USE;
+/* Binds and listens on `loop`. ERR_STATE: the address is in use; ERR_INVALID: it does not parse;
+ * ERR_IO. */
+enum err_code http_server_create(uv_loop_t *loop, const struct http_options *options,
+                                 struct http_server **ret_server, struct err *err) MUST_USE;
 
 /* The bound port. */
 uint16_t http_server_port(const struct http_server *server);
 
-/* Stops accepting; answers carry Connection: close; idle connections close; calls `drained` when the last is gone. */
+/* Stops accepting; answers carry Connection: close; idle connections close; calls `drained` when
+ * the last is gone. */
 void http_server_drain(struct http_server *server, void (*drained)(void *context), void *context);
 
-/* Closes everything at once; frees the server in a later loop turn, then calls `closed` (may be NULL). */
+/* Closes everything at once; frees the server in a later loop turn, then calls `closed` (may be
+ * NULL). */
 void http_server_close(struct http_server *server, void (*closed)(void *context), void *context);
 
 struct http_stats http_server_stats(const struct http_server *server);
@@ -91,17 +105,22 @@ const struct http_input *http_input(const struct http_request *request);
 /* A header's value by name without case; data NULL when absent. */
 struct slice http_header_find(const struct http_input *input, const char *name);
 
-/* A query parameter's value, percent- and plus-decoded into the arena; data NULL when absent or malformed. */
+/* A query parameter's value, percent- and plus-decoded into the arena; data NULL when absent or
+ * malformed. */
 struct slice http_query_find(const struct http_input *input, const char *name);
 
 /* Percent-decodes once into the arena ('+' stays). ERR_INVALID: a bad escape or a NUL byte. */
-enum err_code http_decode(struct slice raw, struct arena *arena, struct slice *ret_text, struct err *err) MUST_USE;
+enum err_code http_decode(struct slice raw, struct arena *arena, struct slice *ret_text,
+                          struct err *err) MUST_USE;
 
-/* Answers; the request and its arena are gone when it returns. Adds Content-Length, Date, Server-Timing (proc;dur=ms with 3
- * decimals) and the connection header. */
+/* Answers; the request and its arena are gone when it returns. Adds Content-Length, Date,
+ * Server-Timing (proc;dur=ms with 3 decimals) and the connection header. */
 void http_reply(struct http_request *request, const struct http_output *output);
 
-/* Calls `gone` if the client goes away before the reply; the handler must then still call http_reply (which sends nothing). */
+/* Calls `gone`, once, if the client ends the connection before the reply: by a reset, or by closing
+ * its side, which may also be a client that only has nothing more to send. The handler must then
+ * still call http_reply, at once for choice (in `gone` is fine): what it says reaches a client that
+ * is still there. Not called once the request is answered. */
 void http_on_gone(struct http_request *request, void (*gone)(void *context), void *context);
 
 /* The handler's own pointer, kept with the request. */

@@ -1,0 +1,67 @@
+/* A connection: from accept to close, one request at a time.
+ *
+ *              first byte          last byte             answered
+ *      IDLE -------------> READING ----------> HANDLING ----------> IDLE
+ *       |                     |                   |       \          ^
+ *       |                     | refused           |        v         |
+ *       +---------------------+-----------------> +---> WRITING -----+   the reply waits for room
+ *                                                 |        |
+ *                                                 v        v
+ *                                               LINGERING          all is said: wait for the
+ *                                                 |                client's end, so that no reset
+ *      any ------------------> CLOSED <-----------+                overtakes the reply
+ *
+ * Bytes behind a request wait in `pending` until it is answered; above a bound reading stops. */
+#ifndef HTTP_CONNECTION_H
+#define HTTP_CONNECTION_H
+
+#include "http/address.h"
+#include "http/deadline.h"
+#include "http/parse.h"
+
+struct http_server;
+
+enum http_connection_state {
+    HTTP_CONNECTION_IDLE,
+    HTTP_CONNECTION_READING,
+    HTTP_CONNECTION_HANDLING,
+    HTTP_CONNECTION_WRITING,
+    HTTP_CONNECTION_LINGERING,
+    HTTP_CONNECTION_CLOSED,
+    HTTP_CONNECTION_STATE_COUNT
+};
+
+struct http_connection {
+    uv_tcp_t tcp;
+    struct http_server *server;
+    struct http_connection *previous; /* In server->connections. */
+    struct http_connection *next;
+    struct http_parser parser; /* Its request is the one of READING and HANDLING. */
+    struct http_deadline deadline;
+    struct buf pending;    /* Read, but not parsed yet. */
+    size_t pending_used;   /* Its front that is parsed already. */
+    size_t unwritten_size; /* At the last look of the write deadline. */
+    enum http_connection_state state;
+    bool parsing;      /* A frame below is in the parser: it goes on when the state allows. */
+    bool paused;       /* Not reading: too much is pending. */
+    bool ended;        /* The client has closed its side. */
+    bool close_behind; /* The reply that is being written is the last. */
+    bool over_limit;   /* Accepted only to be told 503. */
+    char peer[HTTP_ADDRESS_TEXT_MAX];
+};
+
+/* Accepts the listener's waiting connection and reads from it; over the limit it is told 503.
+ *
+ * False without memory: the listener stays paused until this is called again. */
+bool http_connection_accept(struct http_server *server) MUST_USE;
+
+/* Closes at once, whatever the state; a handler that has the request is told that it is gone. */
+void http_connection_close(struct http_connection *connection);
+
+/* Gives an idle connection of a draining server its last moment; others end with their reply. */
+void http_connection_drain(struct http_connection *connection);
+
+/* What to do when the connection's deadline has passed. */
+void http_connection_late(struct http_connection *connection, enum http_deadline_kind kind);
+
+#endif
