@@ -48,11 +48,11 @@ uint64_t value_load(enum field_kind kind, const void *value)
     case FIELD_BOOL:
         return *(const bool *)value ? 1 : 0;
     case FIELD_I32:
-        return (uint64_t)(int64_t) * (const int32_t *)value;
+        return (uint64_t)(int64_t)*(const int32_t *)value;
     case FIELD_I64:
     case FIELD_MONEY:
     case FIELD_MONEY_DOUBLE:
-        return (uint64_t) * (const int64_t *)value;
+        return (uint64_t)*(const int64_t *)value;
     case FIELD_U32:
     case FIELD_ENUM:
     case FIELD_ENUM_TEXT:
@@ -135,12 +135,22 @@ bool field_written(const struct message *message, const void *record, const stru
     return value_filled(field->kind, value);
 }
 
+static uint64_t *presence_slot(const struct message *message, void *record)
+{
+    return (void *)((uint8_t *)record + message->has_offset);
+}
+
 void field_mark(const struct message *message, void *record, const struct field *field)
 {
-    uint8_t *bytes = record;
-
     if (field->bit) {
-        *(uint64_t *)(void *)(bytes + message->has_offset) |= UINT64_C(1) << (field->bit - 1);
+        *presence_slot(message, record) |= UINT64_C(1) << (field->bit - 1);
+    }
+}
+
+void field_unmark(const struct message *message, void *record, const struct field *field)
+{
+    if (field->bit) {
+        *presence_slot(message, record) &= ~(UINT64_C(1) << (field->bit - 1));
     }
 }
 
@@ -183,15 +193,37 @@ bool words_find(const struct words *words, struct slice word, uint32_t *ret_valu
     return false;
 }
 
-struct slice text_cut(struct slice text, size_t size_max)
+/* Where a text of at most size_max bytes may end without cutting a character in two. */
+static size_t boundary(struct slice text, size_t size_max)
 {
-    size_t size = size_max > ELLIPSIS_SIZE ? size_max - ELLIPSIS_SIZE : 0;
+    size_t size = size_max;
 
-    if (size > text.size) {
-        size = text.size;
-    }
-    while (size > 0 && size < text.size && (text.data[size] & 0xc0) == 0x80) {
+    assert(size < text.size);
+    while (size > 0 && (text.data[size] & 0xc0) == 0x80) {
         size--;
     }
-    return slice_of(text.data, size);
+    return size;
+}
+
+bool text_fit(const struct field *field, struct slice text, struct arena *arena,
+              struct slice *ret_text)
+{
+    static const uint8_t ellipsis[] = {0xe2, 0x80, 0xa6};
+    size_t size;
+    uint8_t *copy;
+
+    if (!(field->flags & FIELD_CUT) || text.size <= (uint64_t)field->max) {
+        *ret_text = text;
+        return true;
+    }
+    assert((uint64_t)field->max >= sizeof(ellipsis));
+    size = boundary(text, (size_t)field->max - sizeof(ellipsis));
+    copy = arena_bytes(arena, size + sizeof(ellipsis));
+    if (!copy) {
+        return false;
+    }
+    memcpy(copy, text.data, size);
+    memcpy(copy + size, ellipsis, sizeof(ellipsis));
+    *ret_text = slice_of(copy, size + sizeof(ellipsis));
+    return true;
 }

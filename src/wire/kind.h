@@ -3,6 +3,7 @@
 #ifndef WIRE_KIND_H
 #define WIRE_KIND_H
 
+#include "base/arena.h"
 #include "wire/field.h"
 
 enum wire_type {
@@ -42,6 +43,9 @@ bool field_written(const struct message *message, const void *record, const stru
 /* Sets the presence bit, if the field has one. Any thread. */
 void field_mark(const struct message *message, void *record, const struct field *field);
 
+/* Clears it. Any thread. */
+void field_unmark(const struct message *message, void *record, const struct field *field);
+
 /* Zeroes the record and sets its defaults. Any thread. */
 void record_init(const struct message *message, void *record);
 
@@ -51,12 +55,11 @@ const char *words_name(const struct words *words, uint32_t value);
 /* The value of a word, ignoring ASCII case. False when there is no such word. Any thread. */
 bool words_find(const struct words *words, struct slice word, uint32_t *ret_value);
 
-/* The longest part of `text` that fits `size_max` bytes with an ellipsis behind it and ends at a
- * UTF-8 boundary. Any thread. */
-struct slice text_cut(struct slice text, size_t size_max);
-
-#define ELLIPSIS "\xe2\x80\xa6"
-#define ELLIPSIS_SIZE 3
+/* The text as it is or, when the field is FIELD_CUT and its bound is less, cut in the arena at a
+ * UTF-8 boundary with an ellipsis behind it that fits the bound too. False: the arena is full. Any
+ * thread. */
+bool text_fit(const struct field *field, struct slice text, struct arena *arena,
+              struct slice *ret_text);
 
 /* The field's value in the record. Any thread. */
 static inline const void *field_value(const void *record, const struct field *field)

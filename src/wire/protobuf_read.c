@@ -235,27 +235,6 @@ static enum err_code read_word(struct reader *reader, const struct field *field,
                      word.size < 40 ? (int)word.size : 40, (const char *)word.data);
 }
 
-static enum err_code read_text(struct reader *reader, const struct field *field, struct slice text,
-                               struct slice *ret_text)
-{
-    struct slice part;
-    uint8_t *copy;
-
-    if (!(field->flags & FIELD_CUT) || field->max <= 0 || text.size <= (uint64_t)field->max) {
-        *ret_text = text;
-        return ERR_NONE;
-    }
-    part = text_cut(text, (size_t)field->max);
-    copy = arena_bytes(reader->arena, part.size + ELLIPSIS_SIZE);
-    if (!copy) {
-        return no_memory(reader);
-    }
-    memcpy(copy, part.data, part.size);
-    memcpy(copy + part.size, ELLIPSIS, ELLIPSIS_SIZE);
-    *ret_text = slice_of(copy, part.size + ELLIPSIS_SIZE);
-    return ERR_NONE;
-}
-
 /* A value that came with a length. A message's `value` is the struct itself. */
 static enum err_code read_bytes_value(struct reader *reader, const struct field *field,
                                       struct slice bytes, void *value)
@@ -270,7 +249,7 @@ static enum err_code read_bytes_value(struct reader *reader, const struct field 
     case FIELD_MESSAGE:
         return read_record(reader, field->sub, bytes, value);
     default:
-        return read_text(reader, field, bytes, value);
+        return text_fit(field, bytes, reader->arena, value) ? ERR_NONE : no_memory(reader);
     }
 }
 
