@@ -7,7 +7,8 @@
 struct kv_mem;
 
 /* An empty store. ERR_NOMEM. */
-enum err_code kv_mem_create(uint32_t table_count, struct kv_mem **ret_mem, struct err *err) MUST_USE;
+enum err_code kv_mem_create(uint32_t table_count, struct kv_mem **ret_mem,
+                            struct err *err) MUST_USE;
 void kv_mem_destroy(struct kv_mem *mem);
 
 /* The interface for core; owned by `mem`. */

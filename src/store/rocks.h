@@ -1,0 +1,66 @@
+/* RocksDB behind the store: the only files that know it. Four column families in one atomic-flush
+ * group, no write-ahead log: the Raft log is the log.
+ *
+ * Everything may be called on any thread, but a cursor stays with the one that opened it. */
+#ifndef STORE_ROCKS_H
+#define STORE_ROCKS_H
+
+#include "core/kv.h"
+#include "store/store.h"
+
+struct epoch;
+struct rocks;
+struct rocks_cursor;
+
+/* Opens or creates the files in `dir`; `tables` must outlive it. ERR_CORRUPT, ERR_STATE (locked, or
+ * other tables), ERR_NO_SPACE, ERR_IO, ERR_NOMEM. */
+enum err_code rocks_open(const char *dir, const struct kv_table *tables, uint32_t table_count,
+                         struct rocks **ret_rocks, struct err *err) MUST_USE;
+
+/* Closes; what was not flushed is lost, as in a power cut. Takes NULL and half-built ones. */
+void rocks_close(struct rocks *rocks);
+
+/* Finds a row; ret_value->data is NULL when there is none. The value is a copy in the arena. */
+enum err_code rocks_get(struct rocks *rocks, uint8_t table, struct slice key, struct arena *arena,
+                        struct slice *ret_value, struct err *err) MUST_USE;
+
+struct rocks_written {
+    uint64_t keys;  /* Puts and deletes of rows. */
+    uint64_t bytes; /* Of the whole batch. */
+};
+
+/* Writes a whole epoch as one batch: its rows, one change record, the mark. Change records up to
+ * changes_cut go.
+ *
+ * All of it or nothing; not durable before a flush. ERR_NO_SPACE: the same again may do. */
+enum err_code rocks_write(struct rocks *rocks, const struct epoch *epoch, uint64_t changes_cut,
+                          struct rocks_written *ret_written, struct err *err) MUST_USE;
+
+/* Makes everything written durable, all column families at once. One thread at a time.
+ * ERR_NO_SPACE, ERR_IO. */
+enum err_code rocks_flush(struct rocks *rocks, struct err *err) MUST_USE;
+
+/* The mark as written, or as a power cut would leave it (`persisted`); index 0 when there is none.
+ */
+enum err_code rocks_mark(struct rocks *rocks, bool persisted, struct kv_mark *ret_mark,
+                         struct err *err) MUST_USE;
+
+/* A copy by hard links in `dir`, which must not exist; the mark comes from inside the copy. */
+enum err_code rocks_checkpoint(struct rocks *rocks, const char *dir, struct kv_mark *ret_mark,
+                               struct err *err) MUST_USE;
+
+/* Walks a table's rows with key >= from. The first row is current at once; rocks_cursor_row is
+ * false at the end. Slices live until the cursor moves. */
+enum err_code rocks_cursor_open(struct rocks *rocks, uint8_t table, struct slice from,
+                                struct rocks_cursor **ret_cursor, struct err *err) MUST_USE;
+bool rocks_cursor_row(const struct rocks_cursor *cursor, struct slice *ret_key,
+                      struct slice *ret_value);
+enum err_code rocks_cursor_next(struct rocks_cursor *cursor, struct err *err) MUST_USE;
+void rocks_cursor_close(struct rocks_cursor *cursor);
+
+/* Calls `change` for all rows of the change records above `after`; returns the last record's index,
+ * or `after`. */
+enum err_code rocks_changes(struct rocks *rocks, uint64_t after, store_change_fn change,
+                            void *context, uint64_t *ret_last, struct err *err) MUST_USE;
+
+#endif
