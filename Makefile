@@ -30,6 +30,7 @@ UNIT_HELPERS := $(filter-out $(UNIT:=.o),$(call objects,tests/unit/*.c))
 SUITES := $(filter-out unit,$(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*.c)))))
 TESTS := $(UNIT) $(SUITES:%=$(BUILD)/tests/%/run)
 GEN := $(BUILD)/gen
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -53,6 +54,14 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The files that name the commit are compiled again when it is another one.
+$(BUILD)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo $(COMMIT) | cmp -s - $@ || echo $(COMMIT) >$@
+COMMIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l VERSION_COMMIT src/*.c src/*/*.c))
+$(COMMIT_OBJECTS): $(BUILD)/commit
+$(COMMIT_OBJECTS): CFLAGS += -DVERSION_COMMIT='"$(COMMIT)"'
 
 $(UNIT): $(BUILD)/%: $(BUILD)/%.o $(UNIT_HELPERS) $(ARCHIVES)
 	@echo "  link $@"
@@ -157,4 +166,4 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all tests check check-all test tidy fmt gen unit golden golden-accept model codec sim e2e asan tsan cover stats \
-	bench run demo demo-once demo-stop clean help
+	bench run demo demo-once demo-stop clean help FORCE
