@@ -1,0 +1,81 @@
+/* A client of one connection and one request. */
+#include "bench/call.h"
+
+#include "bench/clock.h"
+#include "bench/request.h"
+#include "bench/scan.h"
+
+#define INFO_NS (5 * NS_PER_SECOND)
+
+static void on_reply(void *context, uint32_t connection, const struct client_reply *reply)
+{
+    struct call *call = context;
+
+    (void)connection;
+    call->done = true;
+    call->status = reply->status;
+    call->received_ns = reply->received_ns;
+    (void)buf_add_slice(&call->body, reply->body);
+}
+
+static enum err_code wait_for(struct client *client, struct call *call, struct err *err)
+{
+    uint64_t until_ns = clock_mono_ns() + call->limit_ns;
+    enum err_code code = ERR_NONE;
+
+    while (code == ERR_NONE && !call->done) {
+        if (run_interrupted() || clock_mono_ns() >= until_ns) {
+            return err_set(err, ERR_TIMEOUT, "no answer in time");
+        }
+        code = client_turn(client, until_ns, err);
+    }
+    if (code == ERR_NONE && call->status == STATUS_LOST) {
+        code = err_set(err, ERR_CLOSED, "the connection was lost");
+    }
+    return code;
+}
+
+enum err_code call_server(const struct bench *bench, struct slice request, struct call *call,
+                          struct err *err)
+{
+    const struct client_options options = {
+        .address = &bench->address,
+        .connection_count = 1,
+        .on_reply = on_reply,
+        .context = call,
+    };
+    struct client *client = NULL;
+    enum err_code code;
+
+    buf_init(&call->body, REQUEST_SIZE_MAX);
+    code = client_create(&options, &client, err);
+    if (code == ERR_NONE) {
+        client_send(client, 0, request);
+        code = wait_for(client, call, err);
+    }
+    client_destroy(client);
+    return code;
+}
+
+void call_done(struct call *call)
+{
+    buf_done(&call->body);
+}
+
+enum err_code call_info(const struct bench *bench, pid_t *ret_pid, struct err *err)
+{
+    struct call call = {.limit_ns = INFO_NS};
+    struct buf request;
+    uint64_t pid;
+    enum err_code code;
+
+    buf_init(&request, REQUEST_SIZE_MAX);
+    request_build(&request, bench, "/api/v1/info", slice_of(NULL, 0));
+    code = call_server(bench, buf_slice(&request), &call, err);
+    buf_done(&request);
+    if (code == ERR_NONE && scan_number(buf_slice(&call.body), "\"pid\":", &pid)) {
+        *ret_pid = (pid_t)pid;
+    }
+    call_done(&call);
+    return code;
+}

@@ -1,0 +1,27 @@
+/* One request and its reply, for what is asked once. */
+#ifndef BENCH_CALL_H
+#define BENCH_CALL_H
+
+#include "base/buf.h"
+#include "bench/run.h"
+
+struct call {
+    uint64_t limit_ns; /* In: how long to wait. */
+    uint16_t status;   /* Out, as the rest. */
+    uint64_t received_ns;
+    struct buf body;
+    bool done;
+};
+
+/* Sends the request to bench->address over a connection of its own and waits. ERR_CLOSED: nobody
+ * answers; ERR_TIMEOUT: not within the limit, or interrupted. The caller calls call_done in each
+ * case. Main thread. */
+enum err_code call_server(const struct bench *bench, struct slice request, struct call *call,
+                          struct err *err) MUST_USE;
+void call_done(struct call *call);
+
+/* Asks GET /api/v1/info: whether the server is there and, if it tells, its process; else *ret_pid
+ * is left alone. ERR_CLOSED, ERR_TIMEOUT. Main thread. */
+enum err_code call_info(const struct bench *bench, pid_t *ret_pid, struct err *err) MUST_USE;
+
+#endif
