@@ -14,12 +14,12 @@ ACK = """/* Acks. */
 #include <string.h>
 
 static const struct field fields[] = {
-    {"job_id", FIELD_TEXT, FIELD_REQUIRED, 1, 0, 0, "the job that is done"},
+    {ROW(FIELD_TEXT, 1, job_id), .help = "the job that is done"},
     {.name = "result", .kind = FIELD_JSON, .tag = 2, .help = "what it returned"},
 };
 
 const struct op_spec op_ack = {
-    .code = 4,
+    .code = OP_ACK,
     .name = "ack",
     .fields = fields,
     .help = "Ends a job.",
@@ -44,6 +44,7 @@ CLEAN = {
                       "#ifndef BASE_ERR_H\n#define BASE_ERR_H\n\nenum err_code { ERR_NONE };\n\n#endif\n",
     "src/core/README.md": "# core\n",
     "src/core/op.h": '/* Operations. */\n#ifndef CORE_OP_H\n#define CORE_OP_H\n\n#include "base/err.h"\n\n'
+                     "enum op_code { OP_ACK = 4 };\n\n"
                      "/* The length of the text. Any thread. */\nint ack_size(const char *text);\n\n#endif\n",
     "src/core/ops/ack.c": ACK,
     "src/base/options.c": '/* Options. */\n#include "base/err.h"\n\nconst struct option_row options[] = {\n'
@@ -92,7 +93,7 @@ PLANTS = {
     "header_with_wrong_guard": ({"src/core/op.h": CLEAN["src/core/op.h"].replace("CORE_OP_H", "OP_H")},
                                 r"^src/core/op.h:1: the guard is not CORE_OP_H"),
     "function_without_contract": (edit("src/core/op.h", "/* The length of the text. Any thread. */\n", ""),
-                                  r"^src/core/op.h:7: ack_size has no contract"),
+                                  r"^src/core/op.h:9: ack_size has no contract"),
     "unused_header": ({"src/core/lost.h": "/* Lost. */\n#ifndef CORE_LOST_H\n#define CORE_LOST_H\n#endif\n"},
                       r"^src/core/lost.h:1: nothing includes it"),
     "unused_source": ({"src/core/lost.c": "/* Lost. */\nint lost(void)\n{\n    return 1;\n}\n"},
@@ -100,15 +101,17 @@ PLANTS = {
     "room_that_is_not_built": (edit("Makefile", "core base", "core"),
                                r"^src/base/options.c:1: room base is not among ROOMS"),
     "op_without_golden": ({"tests/golden/ack.txt": None}, r"^src/core/ops/ack.c:\d+: operation ack has no golden"),
-    "op_code_twice": ({"src/core/ops/fail.c": ACK.replace("ack", "fail"), "tests/golden/fail.txt": "fail\n",
+    "op_code_twice": ({"src/core/ops/fail.c": ACK.replace("ack", "fail").replace("OP_ACK", "4"), "tests/golden/fail.txt": "fail\n",
                        "tests/unit/test_fail.c": "int main(void)\n{\n    return fail_size(op_fail);\n}\n"},
                       r"^src/core/ops/fail.c:\d+: op code 4 is ack's already"),
     "op_without_help": (edit("src/core/ops/ack.c", '"Ends a job."', '""'),
                         r"^src/core/ops/ack.c:\d+: operation ack has no .help"),
-    "op_code_changed_after_release": (edit("src/core/ops/ack.c", ".code = 4", ".code = 5"),
+    "op_code_changed_after_release": (edit("src/core/op.h", "OP_ACK = 4", "OP_ACK = 5"),
                                       r"^tools/released_ops.txt:1: released op 4 was ack, now it is gone"),
     "field_tag_twice": (edit("src/core/ops/ack.c", ".tag = 2", ".tag = 1"),
                         r"^src/core/ops/ack.c:8: tag 1 of fields is job_id's already"),
+    "field_tag_twice_by_helper": (edit("src/core/ops/ack.c", "TEXT, 1, job_id", "TEXT, 2, job_id"),
+                                  r"^src/core/ops/ack.c:8: tag 2 of fields is job_id's already"),
     "proto_tag_twice": (edit("proto/corvo.proto", "result = 2", "result = 1"),
                         r"^proto/corvo.proto:3: tag 1 of AckRequest is job_id's already"),
     "tag_changed_after_release": (edit("proto/corvo.proto", "job_id = 1", "id = 1"),
