@@ -13,8 +13,9 @@
 #define HEADERS_FIRST 16
 #define HEADER_OVERHEAD 4 /* ": " and the line's end. */
 #define BODY_RESERVE_MAX (64 * KIB)
-#define CHUNK_OVERHEAD 16 /* Bytes of framing that each body byte may cost: 1-byte chunks cost 6.  \
-                           */
+#define CHUNK_OVERHEAD                                                                             \
+    16 /* Bytes of framing that each body byte may cost: 1-byte chunks cost 6.                     \
+        */
 
 static struct http_parser *parser_of(llhttp_t *llhttp)
 {
@@ -178,6 +179,9 @@ static int on_url_complete(llhttp_t *llhttp)
     if (llhttp->method == HTTP_CONNECT) {
         return 0; /* Refused when the head is complete. */
     }
+    if (llhttp->method == HTTP_PRI) {
+        return refuse(request, 505, "HTTP/2 is not served here"); /* Its preface. */
+    }
     if (target.size && target.data[0] == '*') {
         if (target.size > 1 || llhttp->method != LLHTTP_OPTIONS) {
             return refuse(request, 400, "the request target * is for OPTIONS only");
@@ -312,6 +316,9 @@ static int check_head(const llhttp_t *llhttp, struct http_request *request)
     if (request->transfer_encodings > 1) {
         return refuse(request, 400, "more than one Transfer-Encoding");
     }
+    if (request->transfer_encodings && !(llhttp->flags & F_CHUNKED)) {
+        return refuse(request, 400, "chunked is not the last transfer encoding");
+    }
     if (request->transfer_encodings && !request->chunked_only) {
         return refuse(request, 501, "chunked is the only transfer encoding served");
     }
@@ -424,6 +431,8 @@ static enum http_parsed explain(struct http_parser *parser, llhttp_errno_t error
 {
     struct http_request *request = parser->request;
     const char *reason = llhttp_get_error_reason(&parser->llhttp);
+    uint8_t major = parser->llhttp.http_major; /* Complaints about the line's end come as such of */
+    uint8_t minor = parser->llhttp.http_minor; /* the version, too. */
     const char *text;
 
     if (!request) {
@@ -432,7 +441,7 @@ static enum http_parsed explain(struct http_parser *parser, llhttp_errno_t error
     if (request->refusal_status) {
         return HTTP_PARSED_REFUSED;
     }
-    if (error == HPE_INVALID_VERSION || error == HPE_PAUSED_H2_UPGRADE) {
+    if (error == HPE_INVALID_VERSION && !(major == 1 && minor <= 1)) {
         (void)refuse(request, 505, "only HTTP/1.1 and HTTP/1.0 are served");
         return HTTP_PARSED_REFUSED;
     }
