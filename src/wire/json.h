@@ -22,10 +22,11 @@ enum json_dialect {
  * record.
  *
  * Last duplicate key wins, unknown keys are skipped, null means absent (but FIELD_JSON keeps it),
- * bytes after the value other than white space are refused, depth is at most JSON_DEPTH_MAX.
- * err->reply: REPLY_PARSE_ERROR (not JSON, wrong type, bad time), REPLY_VALIDATION_ERROR (required,
- * bounds, unknown word, bad duration), REPLY_UNSUPPORTED (a FIELD_UNSUPPORTED key is used).
- * ERR_NOMEM: the arena is full. Any thread. */
+ * bytes after the value other than white space are refused, depth is at most JSON_DEPTH_MAX. The
+ * empty text is absent for durations and words, and for RPC raw JSON. 64-bit numbers may be strings
+ * in RPC, whole numbers have no fraction or exponent. err->reply: REPLY_PARSE_ERROR (not JSON,
+ * wrong type, bad time), REPLY_VALIDATION_ERROR (required, bounds, unknown word, bad duration),
+ * REPLY_UNSUPPORTED (a FIELD_UNSUPPORTED key is used). ERR_NOMEM: the arena is full. Any thread. */
 enum err_code json_read(const struct message *message, enum json_dialect dialect,
                         struct slice bytes, struct arena *arena, void *ret_record,
                         struct err *err) MUST_USE;

@@ -29,6 +29,7 @@ bool json_scan_value(struct json_cursor *cursor, uint32_t depth_max, struct slic
 /* Decodes the escapes of a string's text into the arena. False: the arena is full. Any thread. */
 bool json_unescape(struct slice raw, struct arena *arena, struct slice *ret_text);
 
+/* A cursor before the first byte. Any thread. */
 static inline struct json_cursor json_cursor_of(struct slice json)
 {
     return (struct json_cursor){.at = json.data, .end = json.data + json.size};
