@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <endian.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,6 +34,12 @@
 #define OPEN_THREADS 2
 #define PERSISTED_TIER 2
 #define TABLES_TEXT_MAX (64 * KIB)
+
+/* A memtable is made of blocks of this size. They must be mappings of their own: in malloc's heap
+ * they stay there after the flush that freed them (seen: 190 MB for a million rows, 3 MB with
+ * them). */
+#define MEMTABLE_BLOCK_SIZE (1 * MIB)
+#define MAPPED_SIZE_MIN (512 * KIB)
 
 static const char *const family_names[ROCKS_COUNT] = {
     [ROCKS_CHANGES] = "default",
@@ -201,6 +208,7 @@ static void set_family_options(rocksdb_options_t *options)
 {
     rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER_SIZE);
     rocksdb_options_set_max_write_buffer_number(options, WRITE_BUFFERS);
+    rocksdb_options_set_arena_block_size(options, MEMTABLE_BLOCK_SIZE);
     rocksdb_options_set_compaction_style(options, rocksdb_level_compaction);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
     rocksdb_options_set_level0_file_num_compaction_trigger(options, 4);
@@ -371,6 +379,7 @@ out:
     return code;
 }
 
+/* The mapping threshold is the whole process's: the C interface has no allocator to set. */
 enum err_code rocks_open(const char *dir, const struct kv_table *tables, uint32_t table_count,
                          struct rocks **ret_rocks, struct err *err)
 {
@@ -381,6 +390,7 @@ enum err_code rocks_open(const char *dir, const struct kv_table *tables, uint32_
     if (!rocks) {
         return err_set(err, ERR_NOMEM, "no memory for a store");
     }
+    (void)mallopt(M_MMAP_THRESHOLD, (int)MAPPED_SIZE_MIN);
     rocks->tables = tables;
     rocks->table_count = table_count;
     rocks->dir = strdup(dir);
