@@ -81,6 +81,9 @@ void core_close(struct core *core);
 enum err_code core_apply(struct core *core, uint64_t index, uint64_t term, struct slice bytes,
                          struct arena *arena, struct core_applied *ret_applied, struct err *err) MUST_USE;
 
+/* False where nobody reads replies (replay, followers): claims then do not read payloads for them. Default true. */
+void core_want_replies(struct core *core, bool wanted);
+
 /* The mark of the last applied entry, with the state hash. */
 struct kv_mark core_mark(const struct core *core);
 

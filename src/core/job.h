@@ -10,7 +10,8 @@
  *        SCHEDULED ----------+  +---- due ---- RETRYING <-----+ +-- fail, lease expired -> DEAD
  *                                                        fail
  *
- * PENDING, SCHEDULED, RETRYING and HELD also go to CANCELLED (cancel) and to DEAD (expired). HELD has no way in yet. */
+ * PENDING, SCHEDULED, RETRYING and HELD also go to CANCELLED (cancel) and to DEAD (expired). HELD
+ * has no way in yet. */
 #ifndef CORE_JOB_H
 #define CORE_JOB_H
 
@@ -64,7 +65,7 @@ struct job_error {
 struct job_object {
     struct slice id;
     struct slice queue;
-    uint32_t state; /* enum job_state. */
+    uint32_t state;       /* enum job_state. */
     struct slice payload; /* JSON, never empty. */
     uint32_t priority;
     uint32_t attempt;
@@ -74,7 +75,7 @@ struct job_object {
     uint64_t retry_max_delay_ms;
     struct slice worker_id;
     struct slice hostname;
-    struct slice tags;       /* JSON, like the next three; empty = absent. */
+    struct slice tags; /* JSON, like the next three; empty = absent. */
     struct slice progress;
     struct slice checkpoint;
     struct slice result;

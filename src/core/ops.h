@@ -1,9 +1,11 @@
-/* What each operation asks and answers: one struct for the request, one for the reply, and the field rows of both.
+/* What each operation asks and answers: one struct for the request, one for the reply, and the
+ * field rows of both.
  *
- * The rows carry the REST names of the contract and the tags of the log form; both JSON and log entries are read
- * straight into these structs. A field with a presence bit (OP_..._HAS_...) counts only when its bit is set: a reader sets
- * it, and so must code that fills a struct by hand. Everything else is absent when zero or empty. A field whose
- * tag is 0 is for the API alone and does not travel in the entry. All slices are borrowed. */
+ * The rows carry the REST names of the contract and the tags of the log form; both JSON and log
+ * entries are read straight into these structs. A field with a presence bit (OP_..._HAS_...) counts
+ * only when its bit is set: a reader sets it, and so must code that fills a struct by hand.
+ * Everything else is absent when zero or empty. A field whose tag is 0 is for the API alone and
+ * does not travel in the entry. All slices are borrowed. */
 #ifndef CORE_OPS_H
 #define CORE_OPS_H
 
@@ -46,18 +48,18 @@ enum op_enqueue_bit {
 struct op_enqueue {
     uint64_t has; /* Bit n-1 for OP_ENQUEUE_HAS_... = n. */
     struct slice queue;
-    struct slice payload;       /* JSON; empty = {}. The API has checked its size. */
-    uint32_t priority;          /* 0..3; default 2. */
-    int32_t max_retries;        /* Attempts in all; default 3. */
-    uint32_t retry_backoff;     /* enum job_backoff; default exponential. */
-    uint64_t retry_base_delay;  /* ms; default 5 s. */
-    uint64_t retry_max_delay;   /* ms; default 10 m; 0 = no cap. */
-    uint64_t scheduled_at;      /* ns; not with delay. */
-    uint64_t delay;             /* ms from now; not with scheduled_at. */
-    uint64_t expire_after;      /* ms; 0 = never. */
-    struct slice tags;          /* JSON. */
-    struct slice checkpoint;    /* JSON. */
-    struct slice unsupported;   /* Never set: the place of the reserved names. */
+    struct slice payload;      /* JSON; empty = {}. The API has checked its size. */
+    uint32_t priority;         /* 0..3; default 2. */
+    int32_t max_retries;       /* Attempts in all; default 3. */
+    uint32_t retry_backoff;    /* enum job_backoff; default exponential. */
+    uint64_t retry_base_delay; /* ms; default 5 s. */
+    uint64_t retry_max_delay;  /* ms; default 10 m; 0 = no cap. */
+    uint64_t scheduled_at;     /* ns; not with delay. */
+    uint64_t delay;            /* ms from now; not with scheduled_at. */
+    uint64_t expire_after;     /* ms; 0 = never. */
+    struct slice tags;         /* JSON. */
+    struct slice checkpoint;   /* JSON. */
+    struct slice unsupported;  /* Never set: the place of the reserved names. */
 };
 
 struct op_enqueue_reply {
@@ -69,13 +71,15 @@ struct op_enqueue_reply {
 extern const struct message op_enqueue_message;
 extern const struct message op_enqueue_reply_message;
 
-/* fetch: reference 3.2. Claims up to `count` jobs in strict request order; an empty reply is success. */
+/* fetch: reference 3.2. Claims up to `count` jobs in strict request order; an empty reply is
+ * success. */
 struct op_fetch {
     uint64_t has;
     struct list queues; /* struct slice. */
     struct slice worker_id;
     struct slice hostname;
-    int32_t timeout;        /* Seconds of lease if > 0, when lease_duration is not. Also the API's poll time. */
+    int32_t timeout; /* Seconds of lease if > 0, when lease_duration is not. Also the API's poll
+                        time. */
     int32_t lease_duration; /* Seconds of lease if > 0; else `timeout`; else 60. */
     int32_t count;          /* Clamped to 1..FETCH_COUNT_MAX. Single fetch: set it to 1. */
     int32_t wait_ms;        /* API only. */
@@ -110,9 +114,9 @@ extern const struct message op_fetch_reply_message; /* {"jobs":[...]}: fetch/bat
 /* ack: reference 3.3 and A3. The path's job id goes into job_id after the body was read. */
 struct op_ack {
     struct slice job_id;
-    struct slice lease_token; /* Empty = none sent. */
-    struct slice result;      /* JSON or empty. */
-    struct slice checkpoint;  /* JSON or empty. */
+    struct slice lease_token;  /* Empty = none sent. */
+    struct slice result;       /* JSON or empty. */
+    struct slice checkpoint;   /* JSON or empty. */
     struct slice agent_status; /* Not empty: UNSUPPORTED. Likewise the next two. */
     struct slice step_status;
     struct slice hold_reason;
@@ -126,8 +130,9 @@ struct op_ack_reply {
 };
 
 extern const struct message op_ack_message;
-extern const struct message op_ack_reply_message;      /* {"status":"ok"}: single ack. */
-extern const struct message op_ack_item_reply_message; /* {"job_id","status","state"}: items of ack/batch. */
+extern const struct message op_ack_reply_message; /* {"status":"ok"}: single ack. */
+extern const struct message
+    op_ack_item_reply_message; /* {"job_id","status","state"}: items of ack/batch. */
 
 /* fail: reference 3.3, 5.6 and A3. */
 struct op_fail {
@@ -168,7 +173,8 @@ struct op_heartbeat {
 
 struct op_heartbeat_job_reply {
     struct slice status; /* "ok" or "cancel". */
-    struct slice reason; /* lease_lost, cancelled, held, completed, dead, pending, unknown; empty when ok. */
+    struct slice
+        reason; /* lease_lost, cancelled, held, completed, dead, pending, unknown; empty when ok. */
     uint64_t lease_expires_at; /* ns; 0 when cancel. */
 };
 
@@ -194,14 +200,16 @@ struct op_cancel {
 };
 
 struct op_cancel_reply {
-    struct slice status; /* "cancelled"; "cancelling" when the job was active (it is final all the same). */
+    struct slice
+        status; /* "cancelled"; "cancelling" when the job was active (it is final all the same). */
 };
 
 extern const struct message op_cancel_message;
 extern const struct message op_cancel_reply_message;
 
-/* tick: does the work that is due, at most TICK_JOBS_MAX jobs. Submitted by the leader's timer; fill it with core_tick. Due
- * work that is left stays due (core_next_due_ns), so the next tick follows at once. Not allowed in a unit. */
+/* tick: does the work that is due, at most TICK_JOBS_MAX jobs. Submitted by the leader's timer;
+ * fill it with core_tick. Due work that is left stays due (core_next_due_ns), so the next tick
+ * follows at once. Not allowed in a unit. */
 enum op_tick_bit { OP_TICK_HAS_RETENTION = 1, OP_TICK_HAS_EVENTS_MAX };
 
 struct op_tick {

@@ -16,20 +16,20 @@ struct queue_object {
     uint64_t scheduled;
     uint64_t retrying;
     uint64_t cancelled;
-    uint64_t enqueued; /* Jobs of the queue that exist, in any state. */
-    uint64_t failed;   /* Failed attempts ever: the same as failed_total. */
-    uint64_t ready;    /* Pending without an unmet dependency. */
-    uint64_t blocked;  /* Pending with one. */
-    uint64_t oldest_pending_at;   /* ns; 0 = none. When it became pending. */
-    uint64_t has;                 /* Bit 0: oldest_ready_age_ms. */
+    uint64_t enqueued;          /* Jobs of the queue that exist, in any state. */
+    uint64_t failed;            /* Failed attempts ever: the same as failed_total. */
+    uint64_t ready;             /* Pending without an unmet dependency. */
+    uint64_t blocked;           /* Pending with one. */
+    uint64_t oldest_pending_at; /* ns; 0 = none. When it became pending. */
+    uint64_t has;               /* Bit 0: oldest_ready_age_ms. */
     uint64_t oldest_ready_age_ms;
     uint64_t enqueued_total; /* Ever. */
     uint64_t completed_total;
     uint64_t failed_total;
 };
 
-/* Checks a queue name: 1 to QUEUE_NAME_MAX bytes, no control characters, no "::" (A23). ERR_INVALID with
- * REPLY_VALIDATION_ERROR. Any thread. */
+/* Checks a queue name: 1 to QUEUE_NAME_MAX bytes, no control characters, no "::" (A23). ERR_INVALID
+ * with REPLY_VALIDATION_ERROR. Any thread. */
 enum err_code queue_name_check(struct slice name, struct err *err) MUST_USE;
 
 #endif

@@ -1,0 +1,131 @@
+/* Is the core what its rows say? For tests and verify: nothing here runs while serving. */
+#include "core/core_state.h"
+
+/* Terminal jobs are not indexed: their counts live in the queue rows. */
+struct done_counts {
+    struct core *core;
+    struct arena arena;
+    uint64_t total;
+    uint64_t *completed; /* By queue number. */
+    uint64_t *dead;
+    uint64_t *cancelled;
+};
+
+static enum err_code count_done(void *context, struct slice key, struct slice value,
+                                struct err *err)
+{
+    struct done_counts *counts = context;
+    struct arena none;
+    struct job job;
+
+    arena_init(&none, 0);
+    if (job_row_read(key, value, &none, &job, err) != ERR_NONE) {
+        return err->code;
+    }
+    if (!job_state_is_terminal((enum job_state)job.state) || job.queue == 0 ||
+        job.queue > counts->core->index.queue_count || index_find(&counts->core->index, job.key)) {
+        return err_set(err, ERR_CORRUPT, "a done job is %s in queue %u",
+                       job_state_name((enum job_state)job.state), job.queue);
+    }
+    counts->total++;
+    if (job.state == JOB_COMPLETED) {
+        counts->completed[job.queue]++;
+    } else if (job.state == JOB_DEAD) {
+        counts->dead[job.queue]++;
+    } else {
+        counts->cancelled[job.queue]++;
+    }
+    return ERR_NONE;
+}
+
+static enum err_code compare_counts(const struct done_counts *counts, struct err *err)
+{
+    const struct core *core = counts->core;
+
+    if (counts->total != core->meta.done_count) {
+        return err_set(err, ERR_CORRUPT, "%llu jobs are done, not %llu",
+                       (unsigned long long)counts->total,
+                       (unsigned long long)core->meta.done_count);
+    }
+    for (uint32_t i = 1; i <= core->index.queue_count; i++) {
+        const struct queue_row *row = &index_queue(&core->index, i)->row;
+
+        if (row->completed != counts->completed[i] || row->dead != counts->dead[i] ||
+            row->cancelled != counts->cancelled[i]) {
+            return err_set(err, ERR_CORRUPT, "queue %u counts its done jobs wrongly", i);
+        }
+    }
+    return ERR_NONE;
+}
+
+static enum err_code check_done(struct core *core, struct err *err)
+{
+    struct done_counts counts = {.core = core};
+    uint32_t room = core->index.queue_count + 1;
+
+    arena_init(&counts.arena, SIZE_MAX);
+    counts.completed = arena_array(&counts.arena, room, sizeof(uint64_t));
+    counts.dead = arena_array(&counts.arena, room, sizeof(uint64_t));
+    counts.cancelled = arena_array(&counts.arena, room, sizeof(uint64_t));
+    err->code = ERR_NONE;
+    if (!counts.completed || !counts.dead || !counts.cancelled) {
+        (void)err_set(err, ERR_NOMEM, "no memory for the check");
+    } else if (core->kv->scan(core->kv->self, TABLE_DONE, slice_of(NULL, 0), count_done, &counts,
+                              err) == ERR_NONE) {
+        (void)compare_counts(&counts, err);
+    }
+    arena_done(&counts.arena);
+    return err->code;
+}
+
+static enum err_code check_index(struct core *core, struct err *err)
+{
+    struct meta_row meta;
+    uint64_t meta_hash;
+    struct index other;
+
+    index_init(&other);
+    if (core_load(core->kv, &other, &meta, &meta_hash, err) == ERR_NONE &&
+        index_compare(&core->index, &other, err) == ERR_NONE && meta_hash != core->meta_hash) {
+        (void)err_set(err, ERR_CORRUPT, "the meta row is not the one that was written last");
+    }
+    index_done(&other);
+    return err->code;
+}
+
+enum err_code core_check(struct core *core, struct err *err)
+{
+    if (check_index(core, err) != ERR_NONE) {
+        return err->code;
+    }
+    return check_done(core, err);
+}
+
+struct hash_scan {
+    enum table table;
+    uint64_t sum;
+};
+
+static enum err_code add_hash(void *context, struct slice key, struct slice value, struct err *err)
+{
+    struct hash_scan *scan = context;
+
+    (void)err;
+    scan->sum += row_hash(scan->table, key, value);
+    return ERR_NONE;
+}
+
+enum err_code core_hash_scan(struct core *core, uint64_t *ret_hash, struct err *err)
+{
+    struct hash_scan scan = {0};
+
+    for (uint32_t i = 0; i < TABLE_COUNT; i++) {
+        scan.table = (enum table)i;
+        if (core->kv->scan(core->kv->self, (uint8_t)i, slice_of(NULL, 0), add_hash, &scan, err) !=
+            ERR_NONE) {
+            return err->code;
+        }
+    }
+    *ret_hash = scan.sum;
+    return ERR_NONE;
+}

@@ -1,0 +1,117 @@
+/* What core must find without reading the store: jobs by id, ready jobs in order, due instants,
+ * queues and their counts.
+ *
+ * Everything here follows from rows and is rebuilt from them by one scan. index_change is the only
+ * way in: it is called with a job before and after, and a roll-back calls it the other way round.
+ */
+#ifndef CORE_INDEX_H
+#define CORE_INDEX_H
+
+#include "core/heap.h"
+#include "core/map.h"
+#include "core/rows.h"
+
+/* What the index keeps of a job's row. */
+struct index_job {
+    uint64_t time_ns; /* The key. */
+    uint64_t seq;
+    uint64_t ready_seq;
+    uint64_t due_ns; /* job_due_ns. */
+    uint32_t queue;  /* Queue number. */
+    uint8_t state;   /* enum job_state; never terminal. */
+    uint8_t priority;
+};
+
+/* A live job's place in memory: 56 bytes. */
+struct index_slot {
+    struct index_job job;
+    uint32_t next; /* In its ready list; 0 = none. */
+    uint32_t previous;
+    uint32_t heap_place; /* 0 = not in the heap. */
+    uint32_t map_link;
+};
+
+/* Pending jobs of one queue and priority by ready_seq. */
+struct ready_list {
+    uint32_t head;
+    uint32_t tail;
+};
+
+/* A queue: its row, kept here while the server runs and written back at the end of each entry that
+ * changed it, and what follows from the rows of its jobs. */
+struct queue {
+    struct queue_row row; /* The name is in owned_name. */
+    uint8_t *owned_name;
+    uint32_t number;
+    uint32_t map_link;
+    struct ready_list ready[JOB_PRIORITY_COUNT];
+    uint64_t counts[JOB_STATE_COUNT]; /* Live jobs in each state. */
+    uint64_t stored_hash;             /* Of the row as it is stored; 0 = not yet. */
+    uint64_t ready_before;            /* queue_ready when the entry began; valid while touched. */
+    struct queue *touched_next;
+    bool touched; /* Changed by this entry. */
+    bool cut;     /* A claim left ready jobs because the entry was full. */
+    bool dirty;   /* The row differs from what is stored. */
+};
+
+struct index {
+    struct slab slots; /* struct index_slot. */
+    struct map jobs;
+    struct heap due;
+    struct slab queues; /* struct queue; the number is the queue's. */
+    struct map queue_names;
+    uint32_t queue_count;
+    uint64_t live_count;
+    struct queue *touched;
+};
+
+/* An empty index. It must not be moved afterwards. Allocates nothing. */
+void index_init(struct index *index);
+void index_done(struct index *index);
+
+/* What the index keeps of a live job. */
+struct index_job index_job_of(const struct job *job);
+
+/* Replaces `old` (NULL = the job is new) by `now` (NULL = the job is no longer live). False when
+ * out of memory; never so when it undoes a change. */
+bool index_change(struct index *index, const struct index_job *old, const struct index_job *now);
+
+/* For the scan at start: adds jobs in any order, then sorts the ready ones once. False when out of
+ * memory. */
+bool index_load(struct index *index, const struct index_job *job);
+bool index_load_end(struct index *index);
+
+/* The live job of a key; NULL when there is none. */
+const struct index_job *index_find(const struct index *index, struct job_key key);
+
+/* The live job that is due first; NULL when none ever is. */
+const struct index_job *index_first_due(const struct index *index);
+
+/* The pending job of the queue that is handed out next; NULL when there is none. */
+const struct index_job *index_first_ready(const struct index *index, const struct queue *queue);
+
+/* The pending job of one priority that became so first; NULL when there is none. */
+const struct index_job *index_first_of(const struct index *index, const struct queue *queue,
+                                       uint32_t priority);
+
+/* A queue by number (which exists) or name (NULL when it does not). */
+struct queue *index_queue(const struct index *index, uint32_t number);
+struct queue *index_queue_find(const struct index *index, struct slice name);
+
+/* A new queue with the next number and a copy of the name; NULL when out of memory. */
+struct queue *index_queue_add(struct index *index, struct slice name);
+
+/* Takes the queue that was added last away again. */
+void index_queue_remove(struct index *index, struct queue *queue);
+
+/* How many jobs of the queue can be handed out now. */
+uint64_t queue_ready(const struct queue *queue);
+
+/* Notes what queue_ready was, before its first change in an entry. */
+void index_touch(struct index *index, struct queue *queue);
+
+/* Compares two indexes; ERR_CORRUPT names the first difference. */
+enum err_code index_compare(const struct index *index, const struct index *other,
+                            struct err *err) MUST_USE;
+
+#endif

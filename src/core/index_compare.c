@@ -1,0 +1,157 @@
+/* Are two indexes the same? For core_check: the one that lived through all changes and the one made
+ * from rows. */
+#include "base/reply.h"
+#include "core/index.h"
+
+static enum err_code differ(struct err *err, const struct index_job *job, const char *what)
+{
+    struct row_key key = job_row_key((struct job_key){job->time_ns, job->seq});
+    char hex[2 * JOB_KEY_SIZE + 1];
+
+    for (uint32_t i = 0; i < JOB_KEY_SIZE; i++) {
+        hex[2 * i] = "0123456789abcdef"[key.bytes[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[key.bytes[i] & 15];
+    }
+    hex[2 * JOB_KEY_SIZE] = '\0';
+    return err_set(err, ERR_CORRUPT, "index of job_%s: %s differs from the row", hex, what);
+}
+
+static enum err_code compare_job(const struct index *index, const struct index_job *want,
+                                 struct err *err)
+{
+    const struct index_job *have = index_find(index, (struct job_key){want->time_ns, want->seq});
+
+    if (!have) {
+        return differ(err, want, "presence");
+    }
+    if (have->state != want->state) {
+        return differ(err, want, "state");
+    }
+    if (have->queue != want->queue || have->priority != want->priority) {
+        return differ(err, want, "queue or priority");
+    }
+    if (have->ready_seq != want->ready_seq) {
+        return differ(err, want, "ready_seq");
+    }
+    if (have->due_ns != want->due_ns) {
+        return differ(err, want, "due instant");
+    }
+    return ERR_NONE;
+}
+
+/* The job of `slot` must be where its heap place says. */
+static enum err_code check_heap_place(const struct index *index, const struct index_slot *slot,
+                                      struct err *err)
+{
+    const struct heap_entry *entry;
+
+    if (slot->heap_place == 0) {
+        return slot->job.due_ns ? differ(err, &slot->job, "heap membership") : ERR_NONE;
+    }
+    if (slot->heap_place > index->due.count) {
+        return differ(err, &slot->job, "heap place");
+    }
+    entry = &index->due.entries[slot->heap_place - 1];
+    if (slab_at(&index->slots, entry->id) != slot || entry->due_ns != slot->job.due_ns) {
+        return differ(err, &slot->job, "heap entry");
+    }
+    return ERR_NONE;
+}
+
+static enum err_code compare_heaps(const struct index *index, const struct index *other,
+                                   struct err *err)
+{
+    if (index->due.count != other->due.count) {
+        return err_set(err, ERR_CORRUPT, "%u jobs are due some time, not %u", index->due.count,
+                       other->due.count);
+    }
+    if (!heap_is_ordered(&index->due)) {
+        return err_set(err, ERR_CORRUPT, "the heap of due instants is out of order");
+    }
+    for (uint32_t i = 0; i < index->due.count; i++) {
+        const struct index_slot *slot = slab_at(&index->slots, index->due.entries[i].id);
+
+        if (check_heap_place(index, slot, err) != ERR_NONE) {
+            return err->code;
+        }
+    }
+    return ERR_NONE;
+}
+
+static enum err_code compare_lists(const struct index *index, const struct index *other,
+                                   const struct ready_list *have, const struct ready_list *want,
+                                   struct err *err)
+{
+    uint32_t a = have->head;
+    uint32_t b = want->head;
+    uint32_t last = 0;
+
+    while (a && b) {
+        const struct index_slot *left = slab_at(&index->slots, a);
+        const struct index_slot *right = slab_at(&other->slots, b);
+
+        if (left->job.seq != right->job.seq || left->previous != last) {
+            return differ(err, &right->job, "place among the ready jobs");
+        }
+        last = a;
+        a = left->next;
+        b = right->next;
+    }
+    if (a || b || have->tail != last) {
+        return err_set(err, ERR_CORRUPT, "a list of ready jobs has another length than its rows");
+    }
+    return ERR_NONE;
+}
+
+static bool same_row(const struct queue_row *a, const struct queue_row *b)
+{
+    return a->paused == b->paused && a->created_at == b->created_at &&
+           a->completed == b->completed && a->dead == b->dead && a->cancelled == b->cancelled &&
+           a->enqueued_total == b->enqueued_total && a->completed_total == b->completed_total &&
+           a->failed_total == b->failed_total;
+}
+
+static enum err_code compare_queue(const struct index *index, const struct index *other,
+                                   const struct queue *want, struct err *err)
+{
+    const struct queue *have = index_queue_find(index, want->row.name);
+
+    if (!have || have->number != want->number || !same_row(&have->row, &want->row)) {
+        return err_set(err, ERR_CORRUPT, "queue %u differs from its row", want->number);
+    }
+    for (uint32_t i = 0; i < JOB_STATE_COUNT; i++) {
+        if (have->counts[i] != want->counts[i]) {
+            return err_set(err, ERR_CORRUPT, "queue %u counts %llu jobs %s, its rows %llu",
+                           want->number, (unsigned long long)have->counts[i],
+                           job_state_name((enum job_state)i), (unsigned long long)want->counts[i]);
+        }
+    }
+    for (uint32_t i = 0; i < JOB_PRIORITY_COUNT; i++) {
+        if (compare_lists(index, other, &have->ready[i], &want->ready[i], err) != ERR_NONE) {
+            return err->code;
+        }
+    }
+    return ERR_NONE;
+}
+
+enum err_code index_compare(const struct index *index, const struct index *other, struct err *err)
+{
+    if (index->live_count != other->live_count || index->queue_count != other->queue_count) {
+        return err_set(err, ERR_CORRUPT, "%llu jobs in %u queues are indexed, rows are %llu in %u",
+                       (unsigned long long)index->live_count, index->queue_count,
+                       (unsigned long long)other->live_count, other->queue_count);
+    }
+    for (uint32_t id = 1; id <= other->slots.used; id++) {
+        const struct index_slot *slot = slab_at(&other->slots, id);
+
+        if (compare_job(index, &slot->job, err) != ERR_NONE) {
+            return err->code;
+        }
+    }
+    for (uint32_t i = 1; i <= other->queue_count; i++) {
+        if (compare_queue(index, other, index_queue(other, i), err) != ERR_NONE) {
+            return err->code;
+        }
+    }
+    return compare_heaps(index, other, err);
+}

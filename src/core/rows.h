@@ -1,0 +1,136 @@
+/* What is stored: one struct and one list of field rows for each kind of stored row, in protobuf
+ * wire form.
+ *
+ * Tags are never reused. Rows with a key hold nothing that the key says already. */
+#ifndef CORE_ROWS_H
+#define CORE_ROWS_H
+
+#include "core/job.h"
+#include "core/key.h"
+#include "wire/protobuf.h"
+
+#define STORED_FORMAT 1
+#define RETENTION_MS_DEFAULT (UINT64_C(168) * 3600 * 1000)
+#define EVENTS_MAX_DEFAULT UINT64_C(10000000)
+
+/* The one row of TABLE_META: the counters that number things, and the replicated settings. */
+struct meta_row {
+    uint32_t format;       /* STORED_FORMAT. */
+    uint64_t now_ns;       /* Of the last entry. */
+    uint64_t job_seq;      /* Of the last job made. */
+    uint64_t ready_seq;    /* Of the last job that became pending. */
+    uint64_t queue_count;  /* The last queue number given. */
+    uint64_t event_seq;    /* Of the last event. */
+    uint64_t event_oldest; /* First event still stored; event_seq + 1 when there is none. */
+    uint64_t retention_ms;
+    uint64_t events_max;
+    uint64_t done_count;        /* Rows of TABLE_DONE. */
+    uint64_t purge_floor;       /* No row of TABLE_DONE ended before this instant. */
+    uint64_t purge_after;       /* Do not look for old jobs before this instant. */
+    uint64_t purge_min;         /* Least end seen by the sweep that is under way; 0 = none. */
+    uint64_t purge_cursor_time; /* Job key where that sweep goes on; both 0 = none is under way. */
+    uint64_t purge_cursor_seq;
+    uint64_t purge_first_time; /* No row of TABLE_DONE has a lesser key. */
+    uint64_t purge_first_seq;
+};
+
+struct queue_row {
+    struct slice name;
+    bool paused;
+    uint64_t created_at;
+    uint64_t completed; /* Terminal jobs of the queue that are stored. The live ones are counted by
+                           the index. */
+    uint64_t dead;
+    uint64_t cancelled;
+    uint64_t enqueued_total;
+    uint64_t completed_total;
+    uint64_t failed_total;
+};
+
+/* How an epoch of a lease ended: what a repeated ack or fail is compared with. */
+enum lease_verb {
+    LEASE_VERB_NONE,
+    LEASE_VERB_ACK,
+    LEASE_VERB_FAIL,
+    LEASE_VERB_RECLAIM,
+    LEASE_VERB_CANCEL
+};
+
+struct lease_end {
+    uint32_t epoch;     /* 0 = no epoch has ended yet. */
+    uint32_t verb;      /* enum lease_verb. */
+    uint32_t state;     /* enum job_state that the job moved to. */
+    uint32_t remaining; /* Of a fail: attempts_remaining. */
+    uint64_t next_at;   /* Of a fail: next_attempt_at. */
+};
+
+/* A job, live (TABLE_JOB) or terminal (TABLE_DONE). The payload and what is in job_more lie apart;
+ * their sizes and row hashes are here so that a claim can bound its reply and a purge need not read
+ * them. */
+struct job {
+    struct job_key key;  /* From the table key. */
+    struct slice stored; /* The bytes it was read from; NULL when it is new. */
+
+    uint32_t state;    /* enum job_state; only job_move writes it. */
+    uint32_t priority; /* enum job_priority. */
+    uint32_t queue;    /* Queue number. */
+    uint32_t backoff;  /* enum job_backoff. */
+    uint32_t attempt;
+    int32_t max_retries;
+    uint64_t base_delay_ms;
+    uint64_t max_delay_ms;
+    uint32_t epoch;     /* Of the current or last lease; 0 = never claimed. */
+    uint64_t lease_ms;  /* Asked at the last claim. */
+    uint64_t lease_at;  /* When the lease ends; kept by cancel. */
+    uint64_t run_at;    /* Scheduled and retrying only. */
+    uint64_t expire_at; /* 0 = never. */
+    uint64_t ready_at;  /* When it last became pending. */
+    uint64_t ready_seq; /* Its place in the order of becoming pending. */
+    uint64_t started_at;
+    uint64_t completed_at;
+    uint64_t failed_at;
+    uint64_t ended_at;    /* When it became terminal. */
+    uint32_t event_seq;   /* Its events so far. */
+    uint32_t error_count; /* Its error records ever; the last ERROR_RECORDS_MAX are stored. */
+    uint32_t payload_size;
+    uint64_t payload_hash; /* 0 = no row. */
+    uint32_t more_size;
+    uint64_t more_hash; /* 0 = no row. */
+    struct lease_end end;
+    struct slice worker_id; /* While active; kept by cancel. */
+    struct slice hostname;
+    struct slice result; /* JSON. */
+};
+
+struct job_more {
+    struct slice tags;
+    struct slice checkpoint;
+    struct slice progress;
+    struct slice traceparent;
+};
+
+struct error_row {
+    uint32_t attempt;
+    struct slice error;
+    struct slice backtrace;
+    struct slice kind;
+    uint64_t created_at;
+};
+
+extern const struct message meta_row_message;
+extern const struct message queue_row_message;
+extern const struct message job_row_message;
+extern const struct message job_more_message;
+extern const struct message error_row_message;
+
+/* When the job is next due: its run, the end of its lease or its expiry; 0 = never. */
+uint64_t job_due_ns(const struct job *job);
+
+/* True when the job may not be handed out any more at `now_ns`. */
+bool job_is_expired(const struct job *job, uint64_t now_ns);
+
+/* Reads a job's row. ERR_CORRUPT when the bytes or their numbers make no sense. */
+enum err_code job_row_read(struct slice key, struct slice value, struct arena *arena,
+                           struct job *ret_job, struct err *err) MUST_USE;
+
+#endif
