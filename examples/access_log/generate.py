@@ -50,7 +50,8 @@ def line_text(source, page, status, size, second):
     method = "POST" if page[0] in ("/cart", "/checkout", "/login") and source.random() < 0.5 else "GET"
     query = f"?q=item{source.randrange(50)}" if page[0] == "/search" else ""
     day, rest = divmod(second, 86400)
-    stamp = f"{1 + day % 28:02}/{MONTHS[day // 28 % 12]}/2026:{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02} +0000"
+    clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    stamp = f"{1 + day % 28:02}/{MONTHS[day // 28 % 12]}/2026:{clock} +0000"
     return f'{host} - {user} [{stamp}] "{method} {page[0]}{query} HTTP/1.1" {status} {size or "-"}\n'
 
 
