@@ -100,20 +100,26 @@ void reply_json(struct call *call, uint16_t status, const struct message *messag
     reply_read(call, status);
 }
 
+/* The word for what the HTTP room refuses by itself. */
 static enum reply_code refusal_code(uint16_t status)
 {
-    static const enum reply_code codes[] = {
-        REPLY_BODY_TOO_LARGE,
-        REPLY_HEADERS_TOO_LARGE,
-        REPLY_REQUEST_TIMEOUT,
-    };
-
-    for (uint32_t i = 0; i < ARRAY_COUNT(codes); i++) {
-        if (reply_row(codes[i])->status == status) {
-            return codes[i];
-        }
+    switch (status) {
+    case 405:
+        return REPLY_METHOD_NOT_ALLOWED;
+    case 408:
+        return REPLY_REQUEST_TIMEOUT;
+    case 413:
+        return REPLY_BODY_TOO_LARGE;
+    case 414:
+    case 431:
+        return REPLY_HEADERS_TOO_LARGE;
+    case 501:
+        return REPLY_UNSUPPORTED;
+    case 503:
+        return REPLY_OVERLOADED;
+    default:
+        return REPLY_PARSE_ERROR;
     }
-    return status == 503 ? REPLY_OVERLOADED : REPLY_PARSE_ERROR;
 }
 
 void api_refuse(void *context, uint16_t status, const char *text, struct arena *arena,

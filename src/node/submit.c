@@ -2,6 +2,7 @@
  *
  * The batch window is what arrives during one turn of the loop, or while LOG_WRITES_IN_FLIGHT
  * writes are in flight: it is never slept. */
+#include "base/reply.h"
 #include "node/node_internal.h"
 
 #include <stdlib.h>
