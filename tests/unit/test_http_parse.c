@@ -445,7 +445,6 @@ static void test_rows_byte_by_byte(void **state)
         if (!client_answer(world, &client, row->head_only, &answer)) {
             fail_msg("'%s': no answer", row->name);
         }
-        /* The interim reply is right when the end of the body is not in the same read. */
         if (answer.status != row->status || (row->body && !strstr(answer.body, row->body))) {
             fail_msg("'%s': want %d, got %d: %s", row->name, row->status, answer.status,
                      answer.body);
