@@ -291,7 +291,7 @@ static enum err_code scan_unbegun(struct scan *scan, const struct err *why, stru
         return err_set(err, ERR_CORRUPT, "%s: %s", scan->name, why->text);
     }
     code = find_end_of_bytes(scan, 0, &end, err);
-    if (code == ERR_NONE && end > 0) {
+    if (code == ERR_NONE && (end > 0 || scan->file_size < SEGMENT_HEADER_SIZE)) {
         code = check_unsynced(scan, 0, end, err);
     }
     if (code != ERR_NONE) {
