@@ -68,9 +68,9 @@ $(UNIT): $(BUILD)/%: $(BUILD)/%.o $(UNIT_HELPERS) $(ARCHIVES)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(UNIT_HELPERS) $(ROOM_LIBS) -lcmocka
 
 define suite_rule
-$(BUILD)/tests/$(1)/run: $(call objects,tests/$(1)/*.c) $(ARCHIVES)
+$(BUILD)/tests/$(1)/run: $(call objects,tests/$(1)/*.c) $(UNIT_HELPERS) $(ARCHIVES)
 	@echo "  link $$@"
-	$(Q)$(CC) $(LDFLAGS) -o $$@ $(call objects,tests/$(1)/*.c) $(ROOM_LIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $(call objects,tests/$(1)/*.c) $(UNIT_HELPERS) $(ROOM_LIBS) -lcmocka
 endef
 $(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
 

@@ -23,6 +23,11 @@ struct scan {
     uint64_t offset;     /* In that file. */
     uint64_t *sequences; /* Of the files there are, ascending. */
     uint32_t sequence_count;
+    /* Nothing before `doubtful` in the newest segment needs to be made durable again. The batch
+     * boundary behind it becomes the next one once a record says that all before it is durable. */
+    uint64_t doubtful;
+    uint64_t next_doubtful;
+    uint64_t next_doubtful_index;
     bool unbegun;      /* The last file has no valid header: it is no segment yet. */
     bool torn;         /* The newest segment has bytes behind its last record... */
     uint64_t torn_end; /* ...up to this offset. */
@@ -255,6 +260,21 @@ static enum err_code check_record(const struct scan *scan, const struct record *
     return ERR_NONE;
 }
 
+/* Moves the doubt past what this record, the newest, says is durable. */
+static void narrow_doubt(struct scan *scan, const struct record *record)
+{
+    uint64_t durable_index = scan->segments->options.durable_index;
+
+    if (record->durable_index > durable_index) {
+        durable_index = record->durable_index;
+    }
+    if (durable_index + 1 >= scan->next_doubtful_index) {
+        scan->doubtful = scan->next_doubtful;
+        scan->next_doubtful = scan->offset;
+        scan->next_doubtful_index = record->index;
+    }
+}
+
 static enum err_code scan_records(struct scan *scan, struct err *err)
 {
     for (;;) {
@@ -273,6 +293,7 @@ static enum err_code scan_records(struct scan *scan, struct err *err)
         if (code != ERR_NONE) {
             return code;
         }
+        narrow_doubt(scan, &record);
         segments_account(scan->segments, record.index, record.term,
                          record_size(record.payload.size));
         scan->offset += record_size(record.payload.size);
@@ -337,6 +358,8 @@ static enum err_code scan_file(struct scan *scan, struct err *err)
         return code;
     }
     scan->offset = SEGMENT_HEADER_SIZE;
+    scan->doubtful = scan->next_doubtful = 0;
+    scan->next_doubtful_index = header.first_index;
     code = scan_records(scan, err);
     if (code == ERR_NONE) {
         code = find_end_of_bytes(scan, scan->offset, &scan->torn_end, err);
@@ -404,8 +427,39 @@ static enum err_code write_zeros(struct scan *scan, uint64_t from, uint64_t end,
     return code;
 }
 
-/* Cuts the torn tail, drops the file not begun, and makes durable what was found: it may have been
- * read from the page cache of a process that died before its sync. */
+/* Writes the doubtful bytes again, so that the sync behind it really writes them.
+ *
+ * They may have been read from the page cache of a process whose sync failed: Linux calls such
+ * pages clean, and another sync says that all is well without writing them. */
+static enum err_code write_doubtful_again(struct scan *scan, uint64_t end, struct err *err)
+{
+    struct disk *disk = scan->segments->options.disk;
+    int file = scan->segments->worker.file;
+    uint8_t *bytes = malloc(SEGMENTS_READ_CHUNK);
+    enum err_code code = ERR_NONE;
+
+    if (!bytes) {
+        return err_set(err, ERR_NOMEM, "no memory to mend the log's tail");
+    }
+    for (uint64_t at = scan->doubtful; at < end && code == ERR_NONE;) {
+        size_t size = end - at < SEGMENTS_READ_CHUNK ? (size_t)(end - at) : SEGMENTS_READ_CHUNK;
+        size_t got = 0;
+
+        code = disk->read(disk->self, file, at, bytes, size, &got, err);
+        if (code == ERR_NONE && got != size) {
+            code = err_set(err, ERR_IO, "%s: offset %" PRIu64 ": the file got shorter", scan->name,
+                           at);
+        }
+        if (code == ERR_NONE) {
+            code = disk->write(disk->self, file, at, bytes, size, err);
+        }
+        at += size;
+    }
+    free(bytes);
+    return code;
+}
+
+/* Cuts the torn tail, drops the file not begun, and makes durable what was found. */
 static enum err_code mend(struct scan *scan, struct err *err)
 {
     struct segments *segments = scan->segments;
@@ -420,6 +474,9 @@ static enum err_code mend(struct scan *scan, struct err *err)
                        ", behind entry %" PRIu64,
                        scan->name, scan->torn_end - last->end, last->end, segments->last_index);
         code = write_zeros(scan, last->end, scan->torn_end, err);
+    }
+    if (code == ERR_NONE && last) {
+        code = write_doubtful_again(scan, last->end, err);
     }
     if (code == ERR_NONE && last) {
         code = disk->sync(disk->self, segments->worker.file, err);
