@@ -1,5 +1,6 @@
 /* fetch and fetch/batch: the same operation, waited for. */
 #include "api/api_internal.h"
+#include "core/queue.h"
 #include "wire/json.h"
 
 #include <string.h>
@@ -69,13 +70,26 @@ static void client_gone(void *context)
     }
 }
 
+/* A fetch that waits is not an operation yet, so its names are checked here. */
+static enum err_code check_queues(const struct op_fetch *fetch, struct err *err)
+{
+    const struct slice *names = fetch->queues.items;
+
+    for (uint32_t i = 0; i < fetch->queues.count; i++) {
+        if (queue_name_check(names[i], err)) {
+            return err->code;
+        }
+    }
+    return ERR_NONE;
+}
+
 void handle_fetch(struct call *call)
 {
     struct op_fetch *fetch;
     struct err err;
 
     fetch = call->record = record_create(call, &op_fetch_message, &err);
-    if (!fetch || body_read(call, &op_fetch_message, fetch, &err)) {
+    if (!fetch || body_read(call, &op_fetch_message, fetch, &err) || check_queues(fetch, &err)) {
         reply_error(call, &err);
         return;
     }

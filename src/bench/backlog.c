@@ -8,7 +8,6 @@
 
 #define FILL_BATCH 1000
 #define FILL_CONNECTIONS 4
-#define STALL_NS (15 * NS_PER_SECOND)
 #define REFUSED_MAX 10000 /* A server that refuses everything ends the run. */
 
 struct fill {
@@ -178,8 +177,8 @@ static uint64_t watch_stall(void *context, uint64_t now_ns)
 {
     struct drain *drain = context;
 
-    if (now_ns > drain->moved_ns + STALL_NS) {
-        load_wrong(&drain->load, "no job came for 15 s, though not all were acked");
+    if (now_ns > drain->moved_ns + drain->load.bench->patience_ns) {
+        load_wrong(&drain->load, "no job came any more, though not all were acked");
         drain->done = true;
     }
     return UINT64_MAX;

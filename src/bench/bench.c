@@ -226,7 +226,7 @@ static enum err_code look(struct bench *bench, const struct plan *plan, struct e
 static int measure(const struct bench_options *options, const struct plan *plan,
                    struct results *results)
 {
-    struct bench bench = {.options = options, .results = results};
+    struct bench bench = {.options = options, .results = results, .patience_ns = RUN_PATIENCE_NS};
     struct err err;
     struct err write_err;
     enum err_code code = client_address_parse(options->server, &bench.address, &err);

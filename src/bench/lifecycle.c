@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#define FINISH_NS (10 * NS_PER_SECOND)
 #define NEVER UINT64_MAX
 
 static bool is_producer(const struct lifecycle *life, uint32_t connection)
@@ -185,13 +184,12 @@ void lifecycle_done(struct lifecycle *life)
 /* After the window: nothing may be left behind. */
 static enum err_code finish(struct lifecycle *life, struct err *err)
 {
-    uint64_t until_ns = clock_mono_ns() + FINISH_NS;
+    uint64_t until_ns = clock_mono_ns() + life->load.bench->patience_ns;
     enum err_code code = ERR_NONE;
 
     while (code == ERR_NONE && life->acked_count < expected(life) && !run_interrupted()) {
         if (clock_mono_ns() >= until_ns) {
-            load_wrong(&life->load,
-                       "jobs were not delivered and acked within 10 s of their enqueue");
+            load_wrong(&life->load, "enqueued jobs were not delivered and acked");
             break;
         }
         code = client_turn(life->load.client, until_ns, err);

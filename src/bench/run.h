@@ -12,6 +12,7 @@
 
 #define RUN_QUEUE_MAX 200
 #define RUN_PATH_MAX 512
+#define RUN_PATIENCE_NS (15 * NS_PER_SECOND)
 
 struct bench {
     const struct bench_options *options;
@@ -21,6 +22,7 @@ struct bench {
     char data_dir[RUN_PATH_MAX];   /* Empty: not known. */
     char home[RUN_PATH_MAX];       /* Where own servers and the sync yardstick write. */
     uint32_t queue_count;          /* Queues named so far: each run has a fresh one. */
+    uint64_t patience_ns;          /* How long a job may stay away before it counts as lost. */
 };
 
 struct workload {

@@ -11,11 +11,11 @@
 
 #define ALONE_COUNT 500
 #define ALONE_INTERVAL_NS (5 * NS_PER_MS)
-#define ALONE_LEAD_NS (2 * NS_PER_SECOND)
+#define ALONE_LEAD_NS NS_PER_SECOND
 #define ALONE_WORKERS 16
 
 #define BURST_COUNT 100000
-#define BURST_LEAD_NS (2 * NS_PER_SECOND)
+#define BURST_LEAD_NS NS_PER_SECOND
 #define BURST_FILL_RATE 20000 /* Jobs a second that filling is given time for. */
 #define BURST_WORKERS 16
 #define BURST_FETCH 512

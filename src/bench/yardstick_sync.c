@@ -61,10 +61,11 @@ static void child(const char *path, int report_fd)
     int fd;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    errno = 0; /* A short write sets none. */
     fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    (void)unlink(path); /* Gone with the process, however it ends. */
-    errno = 0;
-    if (fd < 0 || !fill(fd, block)) {
+    if (fd < 0) {
+        report.error = errno;
+    } else if (unlink(path) != 0 || !fill(fd, block)) { /* Gone with the process, however it ends. */
         report.error = errno ? errno : ENOSPC;
     } else {
         memset(block, 'c', sizeof(block));

@@ -39,7 +39,7 @@ static bool read_row(struct tx *tx, enum table table, struct job_key key, struct
         return false;
     }
     if (job_row_read(row_key_slice(&row), value, tx->arena, ret_job, &err) != ERR_NONE) {
-        (void)tx_fail(tx, err.code, "%s", err.text);
+        (void)tx_fail(tx, err.code, err.text);
         return false;
     }
     return true;

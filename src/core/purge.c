@@ -173,7 +173,7 @@ static void scan(struct sweep *sweep, struct job_key from)
     if (code == ERR_NONE) {
         sweep->at_the_end = true;
     } else if (code != ERR_CLOSED) {
-        (void)tx_fail(tx, code, "sweep of done jobs: %s", err.text);
+        (void)tx_fail(tx, code, err.text);
     }
 }
 
@@ -297,7 +297,7 @@ uint32_t purge_events(struct tx *tx, uint32_t count_max)
     code =
         tx->kv->scan(tx->kv->self, TABLE_EVENT, row_key_slice(&from), look_at_events, &sweep, &err);
     if (code != ERR_NONE && code != ERR_CLOSED) {
-        (void)tx_fail(tx, code, "sweep of events: %s", err.text);
+        (void)tx_fail(tx, code, err.text);
         return 0;
     }
     if (code == ERR_NONE) {

@@ -4,8 +4,6 @@
 #include "base/limits.h"
 #include "base/reply.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
@@ -76,17 +74,11 @@ void tx_done(struct tx *tx)
     buf_done(&tx->scratch);
 }
 
-enum err_code tx_fail(struct tx *tx, enum err_code code, const char *format, ...)
+enum err_code tx_fail(struct tx *tx, enum err_code code, const char *text)
 {
-    char text[ERR_TEXT_MAX];
-    va_list args;
-
     if (tx->fatal.code != ERR_NONE) {
         return tx->fatal.code;
     }
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
     return err_set(&tx->fatal, code, "%s", text);
 }
 
@@ -149,7 +141,7 @@ static struct undo *push_undo(struct tx *tx, enum undo_kind kind)
         struct undo *undos = realloc(tx->undos, room * sizeof(*undos));
 
         if (!undos) {
-            (void)tx_fail(tx, ERR_NOMEM, "no memory to undo %u changes", room);
+            (void)tx_fail(tx, ERR_NOMEM, "no memory to undo changes");
             return NULL;
         }
         tx->undos = undos;
@@ -170,7 +162,7 @@ struct slice tx_get(struct tx *tx, enum table table, const struct row_key *key)
     }
     if (tx->kv->get(tx->kv->self, (uint8_t)table, row_key_slice(key), tx->arena, &value, &err) !=
         ERR_NONE) {
-        (void)tx_fail(tx, err.code, "read: %s", err.text);
+        (void)tx_fail(tx, err.code, err.text);
         return slice_of(NULL, 0);
     }
     return value;
@@ -183,7 +175,7 @@ static void kv_put(struct tx *tx, enum table table, const struct row_key *key, s
 
     if (tx->kv->put(tx->kv->self, (uint8_t)table, row_key_slice(key), value, flags, &err) !=
         ERR_NONE) {
-        (void)tx_fail(tx, err.code, "write: %s", err.text);
+        (void)tx_fail(tx, err.code, err.text);
     }
 }
 
@@ -192,7 +184,7 @@ static void kv_remove(struct tx *tx, enum table table, const struct row_key *key
     struct err err;
 
     if (tx->kv->remove(tx->kv->self, (uint8_t)table, row_key_slice(key), &err) != ERR_NONE) {
-        (void)tx_fail(tx, err.code, "remove: %s", err.text);
+        (void)tx_fail(tx, err.code, err.text);
     }
 }
 
@@ -253,7 +245,7 @@ struct slice tx_encode(struct tx *tx, const struct message *message, const void 
     }
     protobuf_write(message, record, &tx->scratch);
     if (tx->scratch.failed) {
-        (void)tx_fail(tx, ERR_NOMEM, "no memory for a row of %s", message->name);
+        (void)tx_fail(tx, ERR_NOMEM, "no memory to encode a row");
         return slice_of(NULL, 0);
     }
     return buf_slice(&tx->scratch);
@@ -329,7 +321,7 @@ static bool grow_events(struct tx *tx)
     struct event *events = realloc(tx->events, room * sizeof(*events));
 
     if (!events) {
-        (void)tx_fail(tx, ERR_NOMEM, "no memory for %u events", room);
+        (void)tx_fail(tx, ERR_NOMEM, "no memory for events");
         return false;
     }
     tx->events = events;
@@ -470,6 +462,6 @@ void tx_commit(struct tx *tx, uint64_t index, uint64_t term)
     }
     mark.state_hash = tx->state_hash;
     if (tx->kv->commit(tx->kv->self, &mark, &err) != ERR_NONE) {
-        (void)tx_fail(tx, err.code, "commit: %s", err.text);
+        (void)tx_fail(tx, err.code, err.text);
     }
 }

@@ -63,8 +63,7 @@ struct savepoint tx_savepoint(const struct tx *tx);
 void tx_rollback(struct tx *tx, const struct savepoint *savepoint);
 
 /* Notes the failure that stops the replica; the first one counts. Returns its code. */
-enum err_code tx_fail(struct tx *tx, enum err_code code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+enum err_code tx_fail(struct tx *tx, enum err_code code, const char *text);
 bool tx_failed(const struct tx *tx);
 
 /* Takes `size` bytes from what the entry may still read; false when that is less. The answer

@@ -63,17 +63,6 @@ static bool may_parse(const struct http_connection *connection)
            connection->state == HTTP_CONNECTION_READING;
 }
 
-static size_t pending_size(const struct http_connection *connection)
-{
-    return connection->pending.size - connection->pending_used;
-}
-
-static void drop_pending(struct http_connection *connection)
-{
-    buf_done(&connection->pending);
-    connection->pending_used = 0;
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     struct http_connection *connection = handle->data;
@@ -92,7 +81,7 @@ void http_connection_close(struct http_connection *connection)
     }
     move(connection, HTTP_CONNECTION_CLOSED);
     connection->parser.request = NULL;
-    drop_pending(connection);
+    buf_done(&connection->pending);
     uv_close((uv_handle_t *)&connection->tcp, on_closed);
     if (request && !handled) {
         http_request_give(&server->pool, request);
@@ -122,7 +111,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
 
 static void resume_reading(struct http_connection *connection)
 {
-    if (connection->paused && !connection->ended) {
+    if (connection->paused && !connection->ended && connection->state != HTTP_CONNECTION_CLOSED) {
         connection->paused = false;
         if (uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read) != 0) {
             http_connection_close(connection);
@@ -141,7 +130,7 @@ static void linger(struct http_connection *connection)
         http_connection_close(connection);
         return;
     }
-    drop_pending(connection);
+    buf_done(&connection->pending);
     move(connection, HTTP_CONNECTION_LINGERING);
     resume_reading(connection);
 }
@@ -154,7 +143,7 @@ static void after_reply(struct http_connection *connection)
         linger(connection);
         return;
     }
-    if (connection->ended && pending_size(connection) == 0 && !connection->parsing) {
+    if (connection->ended && connection->pending.size == 0 && !connection->parsing) {
         http_connection_close(connection);
         return;
     }
@@ -162,7 +151,7 @@ static void after_reply(struct http_connection *connection)
     if (connection->parsing) {
         return;
     }
-    if (pending_size(connection)) {
+    if (connection->pending.size) {
         set_deadline(connection, HTTP_DEADLINE_NOW);
         return;
     }
@@ -243,7 +232,7 @@ static void respond(struct http_connection *connection, const struct http_output
         .took_ns = uv_hrtime() - since_ns,
         .head_only = request->input.method == HTTP_HEAD,
     };
-    bool last = connection->ended && pending_size(connection) == 0 && !connection->parsing;
+    bool last = connection->ended && connection->pending.size == 0 && !connection->parsing;
     bool built;
 
     connection->close_behind = output->close || !request->keep_alive || server->draining || last;
@@ -382,7 +371,7 @@ static void keep(struct http_connection *connection, const uint8_t *data, size_t
         http_connection_close(connection);
         return;
     }
-    if (pending_size(connection) >= PENDING_STOP) {
+    if (connection->pending.size >= PENDING_STOP) {
         connection->paused = true;
         (void)uv_read_stop((uv_stream_t *)&connection->tcp);
     }
@@ -406,7 +395,7 @@ static void end(struct http_connection *connection)
     connection->ended = true;
     switch (connection->state) {
     case HTTP_CONNECTION_IDLE:
-        if (pending_size(connection) == 0) {
+        if (connection->pending.size == 0) {
             http_connection_close(connection);
         }
         break;
@@ -440,7 +429,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         http_connection_close(connection);
         return;
     }
-    if (pending_size(connection) == 0 && may_parse(connection)) {
+    if (connection->pending.size == 0 && may_parse(connection)) {
         used = parse(connection, data, (size_t)count);
     }
     keep(connection, data + used, (size_t)count - used);
@@ -450,22 +439,21 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 static void go_on(struct http_connection *connection)
 {
     struct buf pending = connection->pending;
-    size_t used = connection->pending_used;
+    size_t used;
 
     /* Taken out of the connection, so that closing it within the handler frees nothing in use. */
     connection->pending = (struct buf){.size_max = pending.size_max};
-    connection->pending_used = 0;
-    used += parse(connection, pending.data + used, pending.size - used);
+    used = parse(connection, pending.data, pending.size);
     if (used == pending.size || connection->state == HTTP_CONNECTION_LINGERING ||
         connection->state == HTTP_CONNECTION_CLOSED) {
         buf_done(&pending);
     } else {
+        buf_consume(&pending, used);
         connection->pending = pending;
-        connection->pending_used = used;
     }
     if (may_parse(connection) && connection->ended) {
         end(connection);
-    } else if (may_parse(connection)) {
+    } else if (connection->pending.size < PENDING_STOP) {
         resume_reading(connection);
     }
 }
@@ -514,7 +502,7 @@ void http_connection_late(struct http_connection *connection, enum http_deadline
 
 void http_connection_drain(struct http_connection *connection)
 {
-    if (connection->state == HTTP_CONNECTION_IDLE && pending_size(connection) == 0) {
+    if (connection->state == HTTP_CONNECTION_IDLE && connection->pending.size == 0) {
         set_deadline(connection, HTTP_DEADLINE_GRACE);
     }
 }

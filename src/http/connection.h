@@ -39,7 +39,6 @@ struct http_connection {
     struct http_parser parser; /* Its request is the one of READING and HANDLING. */
     struct http_deadline deadline;
     struct buf pending;    /* Read, but not parsed yet. */
-    size_t pending_used;   /* Its front that is parsed already. */
     size_t unwritten_size; /* At the last look of the write deadline. */
     enum http_connection_state state;
     bool parsing;      /* A frame below is in the parser: it goes on when the state allows. */

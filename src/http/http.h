@@ -82,24 +82,31 @@ struct http_stats {
     uint64_t requests_total, refused_total, accepted_total;
 };
 
-/* Binds and listens on `loop`. ERR_STATE: the address is in use; ERR_INVALID: it does not parse;
- * ERR_IO. */
+/* Binds and listens on `loop`; the options are copied. Ignores SIGPIPE unless the process handles
+ * it.
+ *
+ * ERR_STATE: the address is in use; ERR_INVALID: it does not parse, or is not this machine's;
+ * ERR_IO; ERR_NOMEM. This and all below: loop thread only. */
 enum err_code http_server_create(uv_loop_t *loop, const struct http_options *options,
                                  struct http_server **ret_server, struct err *err) MUST_USE;
 
 /* The bound port. */
 uint16_t http_server_port(const struct http_server *server);
 
-/* Stops accepting; answers carry Connection: close; idle connections close; calls `drained` when
- * the last is gone. */
+/* Stops accepting; answers carry Connection: close; idle connections close after a moment in which
+ * what is on its way is still served; calls `drained` when the last is gone, in a later turn. Time
+ * limits go on; a request that is held is waited for. */
 void http_server_drain(struct http_server *server, void (*drained)(void *context), void *context);
 
 /* Closes everything at once; frees the server in a later loop turn, then calls `closed` (may be
- * NULL). */
+ * NULL). Requests that are held are told that they are gone, and http_reply still frees them, be it
+ * after `closed`. */
 void http_server_close(struct http_server *server, void (*closed)(void *context), void *context);
 
+/* A copy of the counters. */
 struct http_stats http_server_stats(const struct http_server *server);
 
+/* What the client sent; lives until the reply. */
 const struct http_input *http_input(const struct http_request *request);
 
 /* A header's value by name without case; data NULL when absent. */

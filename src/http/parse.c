@@ -260,11 +260,12 @@ static void note_header(struct http_request *request, const struct http_header *
 static int on_header_value_complete(llhttp_t *llhttp)
 {
     struct http_request *request = parser_of(llhttp)->request;
-    struct http_header *header = &request->headers[request->input.header_count];
+    struct http_header *header;
 
     if (request->head_done) {
         return 0;
     }
+    header = &request->headers[request->input.header_count];
     header->value = trim(text_end(request));
     request->input.header_count++;
     note_header(request, header);

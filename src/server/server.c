@@ -168,6 +168,10 @@ static int run(struct server *server)
         close_all(server);
         return 1;
     }
+    /* Probes are answered meanwhile: /readyz says "starting". */
+    while (node_status(server->node).health == NODE_STARTING && !server->stopping) {
+        (void)uv_run(server->loop, UV_RUN_ONCE);
+    }
     announce(server);
     while (!server->http_closed) {
         (void)uv_run(server->loop, UV_RUN_DEFAULT);

@@ -28,7 +28,7 @@
 #define BYTES_PER_SYNC (1 * MIB)
 #define INFO_LOG_SIZE (1 * MIB)
 #define INFO_LOGS 2
-#define INFO_LOG_WARN 2
+#define INFO_LOG_FATAL 4
 #define MANIFEST_SIZE (4 * MIB) /* Each flush copies it. */
 #define FILTER_BITS 10
 #define OPEN_THREADS 2
@@ -196,7 +196,7 @@ static void set_database_options(rocksdb_options_t *options)
     rocksdb_options_set_bytes_per_sync(options, BYTES_PER_SYNC);
     rocksdb_options_set_max_log_file_size(options, INFO_LOG_SIZE);
     rocksdb_options_set_keep_log_file_num(options, INFO_LOGS);
-    rocksdb_options_set_info_log_level(options, INFO_LOG_WARN);
+    rocksdb_options_set_info_log_level(options, INFO_LOG_FATAL);
     rocksdb_options_set_max_manifest_file_size(options, MANIFEST_SIZE);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);

@@ -17,9 +17,9 @@ enum json_dialect {
                   strings. */
 };
 
-/* Reads one JSON object into `record` (message->size bytes; initialised here). Texts and raw values
- * are copied into `arena`, except raw values that borrow from `bytes`: both must outlive the
- * record.
+/* Reads one JSON object into `record` (message->size bytes; initialised here). Texts with
+ * escapes are decoded into `arena`, other texts and raw values borrow from `bytes`: both must
+ * outlive the record.
  *
  * Last duplicate key wins, unknown keys are skipped, null means absent (but FIELD_JSON keeps it),
  * bytes after the value other than white space are refused, depth is at most JSON_DEPTH_MAX. The

@@ -132,9 +132,6 @@ static enum err_code read_map_value(struct json_reader *reader, const struct fie
         record_init(field->sub, value);
         return json_read_raw(reader, &null);
     }
-    if (json_peek(&reader->cursor) != '{') {
-        return wrong_type(reader, field, "an object of objects");
-    }
     return read_object(reader, field->sub, value);
 }
 
@@ -152,6 +149,9 @@ static enum err_code read_map_item(struct json_reader *reader, const struct fiel
                          field->name);
     }
     json_skip_colon(&reader->cursor);
+    if (json_peek(&reader->cursor) != '{' && json_peek(&reader->cursor) != 'n') {
+        return wrong_type(reader, field, "an object of objects");
+    }
     code = read_map_value(reader, field, item + field->value_offset);
     return code ? path_key(reader->err, code, field, *key) : ERR_NONE;
 }

@@ -6,7 +6,8 @@
 
 #define KEY_SHOWN_MAX 32
 
-/* Errors that are not about a value (no memory) stay as they are. */
+/* Errors that are not about a value (no memory) stay as they are. So does a text that would not fit: what is wrong
+ * matters more than the outermost names. */
 static enum err_code prepend(struct err *err, enum err_code code, const char *prefix,
                              const char *separator)
 {
@@ -15,9 +16,11 @@ static enum err_code prepend(struct err *err, enum err_code code, const char *pr
     if (!err || err->reply == 0) {
         return code;
     }
+    if (strlen(prefix) + strlen(separator) + strlen(err->text) >= sizeof(err->text)) {
+        return code;
+    }
     memcpy(text, err->text, sizeof(text));
-    text[sizeof(text) - 1] = '\0';
-    (void)snprintf(err->text, sizeof(err->text), "%.90s%s%.66s", prefix, separator, text);
+    (void)snprintf(err->text, sizeof(err->text), "%s%s%s", prefix, separator, text);
     return code;
 }
 

@@ -2,7 +2,10 @@
 import datetime
 import re
 
-from harness import check, eq, fail, short
+from harness import check, eq, fail, short, wait_for
+
+BATCH = "/api/v1/enqueue/batch"
+TAGS = {"customer": "acme", "n": 7, "flag": True}
 
 
 def is_job_id(value):
@@ -94,3 +97,16 @@ def durability(reply):
     if not match:
         fail(f"X-Corvo-Durability is {text!r} in {reply}")
     return match.group(1), int(match.group(2)), int(match.group(3))
+
+
+ERROR = {"id": is_int, "job_id": is_job_id, "attempt": is_int, "error": is_text, "created_at": is_time}
+
+
+def start_fetch(t, *queues, **fields):
+    """A fetch that waits, on a connection of its own."""
+    waiter = t.client()
+    before = t.client().status()["waiters"]
+    waiter.send("POST", "/api/v1/fetch", {"queues": list(queues), "worker_id": "w", "wait_ms": 20000, **fields})
+    c = t.client()
+    wait_for("the fetch to wait", lambda: c.status()["waiters"] > before)
+    return waiter

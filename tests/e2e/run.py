@@ -63,7 +63,7 @@ def run_test(name, test, shared):
     if complaint:
         print(f"     | {complaint}".replace("\n", "\n     | "))
         lines = log.splitlines()
-        print("     | --- the server's log" + (f", last {LOG_LINES_SHOWN} lines" if len(lines) > LOG_LINES_SHOWN else ""))
+        print("     | --- the server's log" + (", its last lines" if len(lines) > LOG_LINES_SHOWN else ""))
         for line in lines[-LOG_LINES_SHOWN:]:
             print(f"     | {line[:400]}")
     sys.stdout.flush()

@@ -435,6 +435,13 @@ static uint64_t anonymous_bytes(void)
     return (uint64_t)kilobytes * KIB;
 }
 
+/* A sanitizer keeps freed memory aside, so there is nothing to measure. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define MEMORY_IS_MEASURED 1
+#else
+#define MEMORY_IS_MEASURED 0
+#endif
+
 /* After a burst of 64 MB the memory is the kernel's again: no epoch, no memtable stays in a heap.
  */
 static void test_memory_falls_back(void **state)
@@ -460,7 +467,7 @@ static void test_memory_falls_back(void **state)
     fixture_commit(fixture, 100001);
     fixture_drain(fixture, true);
     after = anonymous_bytes();
-    assert_true(after < before + 12 * MIB);
+    assert_true(!MEMORY_IS_MEASURED || after < before + 12 * MIB);
 }
 
 int main(void)

@@ -148,7 +148,7 @@ static enum err_code check(struct tx *tx, const struct op_enqueue *op, struct er
         return err_reply(err, REPLY_VALIDATION_ERROR, "scheduled_at and delay exclude each other");
     }
     if (tags_check(op->tags, tx->arena, err) == ERR_NOMEM) {
-        return tx_fail(tx, ERR_NOMEM, "%s", err->text);
+        return tx_fail(tx, ERR_NOMEM, err->text);
     }
     return err->code;
 }
