@@ -6,6 +6,7 @@
 #include "bench/scan.h"
 
 #define INFO_NS (5 * NS_PER_SECOND)
+#define READY_PAUSE_NS (1000 * 1000)
 
 static void on_reply(void *context, uint32_t connection, const struct client_reply *reply)
 {
@@ -77,5 +78,38 @@ enum err_code call_info(const struct bench *bench, pid_t *ret_pid, struct err *e
         *ret_pid = (pid_t)pid;
     }
     call_done(&call);
+    return code;
+}
+
+static enum err_code ask_ready(const struct bench *bench, bool *ret_ready, struct err *err)
+{
+    struct call call = {.limit_ns = INFO_NS};
+    struct buf request;
+    enum err_code code;
+
+    buf_init(&request, REQUEST_SIZE_MAX);
+    request_build(&request, bench, "/readyz", slice_of(NULL, 0));
+    code = call_server(bench, buf_slice(&request), &call, err);
+    buf_done(&request);
+    call_done(&call);
+    if (code == ERR_NONE) {
+        *ret_ready = call.status == 200;
+    }
+    return code;
+}
+
+enum err_code call_until_ready(const struct bench *bench, uint64_t until_ns, struct err *err)
+{
+    const struct timespec pause = {.tv_nsec = READY_PAUSE_NS};
+    bool ready = false;
+    enum err_code code = ask_ready(bench, &ready, err);
+
+    while (code == ERR_NONE && !ready) {
+        if (run_interrupted() || clock_mono_ns() >= until_ns) {
+            return err_set(err, ERR_TIMEOUT, "the server does not become ready");
+        }
+        (void)nanosleep(&pause, NULL);
+        code = ask_ready(bench, &ready, err);
+    }
     return code;
 }

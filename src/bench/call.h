@@ -24,4 +24,10 @@ void call_done(struct call *call);
  * is left alone. ERR_CLOSED, ERR_TIMEOUT. Main thread. */
 enum err_code call_info(const struct bench *bench, pid_t *ret_pid, struct err *err) MUST_USE;
 
+/* Asks GET /readyz again and again until it answers 200: a server listens before it has recovered
+ * its log. ERR_CLOSED: it is gone; ERR_TIMEOUT: not ready at until_ns (monotonic), or interrupted.
+ * Main thread. */
+enum err_code call_until_ready(const struct bench *bench, uint64_t until_ns,
+                               struct err *err) MUST_USE;
+
 #endif

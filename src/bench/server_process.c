@@ -1,6 +1,7 @@
 /* Fork, exec, wait for the line that names the port; stop; clean up. */
 #include "bench/server_process.h"
 
+#include "bench/call.h"
 #include "bench/clock.h"
 #include "bench/machine.h"
 
@@ -95,9 +96,10 @@ static bool read_line(int fd, uint64_t until_ns, char ret_line[LINE_MAX_SIZE])
     return true;
 }
 
-static enum err_code wait_ready(struct server_process *server, struct err *err)
+/* Reads the server's output up to the line with its address. */
+static enum err_code wait_listening(struct server_process *server, uint64_t until_ns,
+                                    struct err *err)
 {
-    uint64_t until_ns = server->started_ns + START_MS * NS_PER_MS;
     char line[LINE_MAX_SIZE];
 
     for (;;) {
@@ -114,6 +116,19 @@ static enum err_code wait_ready(struct server_process *server, struct err *err)
             return client_address_parse(found + strlen(ready_text), &server->address, err);
         }
     }
+}
+
+static enum err_code wait_ready(struct server_process *server, struct err *err)
+{
+    uint64_t until_ns = server->started_ns + START_MS * NS_PER_MS;
+    struct bench at_server = {0};
+    enum err_code code = wait_listening(server, until_ns, err);
+
+    if (code != ERR_NONE) {
+        return code;
+    }
+    at_server.address = server->address;
+    return call_until_ready(&at_server, until_ns, err);
 }
 
 enum err_code server_process_start(struct server_process *server, bool sync, struct err *err)

@@ -16,7 +16,7 @@ struct server_process {
 enum err_code server_process_make(const char *home, struct server_process *ret_server,
                                   struct err *err) MUST_USE;
 
-/* Starts the server on its directory and waits until it says that it listens. ERR_CLOSED: it ended
+/* Starts the server on its directory and waits until it is ready. ERR_CLOSED: it ended
  * before, the text has the end of its log; ERR_TIMEOUT: not within a minute. */
 enum err_code server_process_start(struct server_process *server, bool sync,
                                    struct err *err) MUST_USE;

@@ -104,7 +104,7 @@ static enum err_code start_again(struct bench *bench, struct server_process *ser
     }
     bench->address = server->address;
     bench->pid = server->pid;
-    results_add(bench->results, "restart", "listening", "s",
+    results_add(bench->results, "restart", "start", "s",
                 (double)(clock_mono_ns() - server->started_ns) / 1e9);
     code = fetch_first(bench, queue, &received_ns, err);
     if (code == ERR_NONE) {

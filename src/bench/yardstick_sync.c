@@ -65,7 +65,8 @@ static void child(const char *path, int report_fd)
     fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
         report.error = errno;
-    } else if (unlink(path) != 0 || !fill(fd, block)) { /* Gone with the process, however it ends. */
+    } else if (unlink(path) != 0 ||
+               !fill(fd, block)) { /* Gone with the process, however it ends. */
         report.error = errno ? errno : ENOSPC;
     } else {
         memset(block, 'c', sizeof(block));
