@@ -1,0 +1,384 @@
+/* The commands of golden transcripts: see golden.h. */
+#include "tests/golden/golden.h"
+
+#include "base/limits.h"
+#include "base/reply.h"
+#include "core/job.h"
+#include "core/ops.h"
+#include "core/queue.h"
+#include "core/tables.h"
+#include "wire/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define START_NS (UINT64_C(1767225600) * NS_PER_SECOND) /* 2026-01-01T00:00:00Z */
+
+static void open_core(struct golden *golden)
+{
+    struct kv_mark mark = golden->core ? core_mark(golden->core) : (struct kv_mark){0};
+    struct err err = {0};
+
+    core_close(golden->core);
+    golden->core = NULL;
+    if (core_open(&golden->record.kv, &mark, &golden->options, &golden->core, &err) != ERR_NONE) {
+        (void)fprintf(stderr, "open: %s\n", err.text);
+        abort();
+    }
+}
+
+void golden_init(struct golden *golden)
+{
+    struct err err;
+    enum err_code code;
+
+    *golden = (struct golden){.now_ns = START_NS};
+    golden->options = (struct core_options){
+        .retention_ms = UINT64_C(168) * 3600 * 1000,
+        .events_max = 10000000,
+    };
+    code = kv_mem_create(TABLE_COUNT, &golden->mem, &err);
+    assert(code == ERR_NONE);
+    recorder_init(&golden->record, kv_mem_kv(golden->mem));
+    arena_init(&golden->arena, SCRIPT_ARENA_MAX);
+    buf_init(&golden->out, (size_t)16 << 20);
+    buf_init(&golden->entry, (size_t)64 << 20);
+    open_core(golden);
+}
+
+void golden_done(struct golden *golden)
+{
+    core_close(golden->core);
+    recorder_done(&golden->record);
+    kv_mem_destroy(golden->mem);
+    arena_done(&golden->arena);
+    buf_done(&golden->out);
+    buf_done(&golden->entry);
+    free(golden->ids);
+}
+
+/* Each of these must hold after any command. */
+static void check(struct golden *golden)
+{
+    uint64_t hash = 0;
+    struct err err;
+
+    if (core_check(golden->core, &err) != ERR_NONE) {
+        (void)buf_printf(&golden->out, "! check: %s\n", err.text);
+        golden->failed = true;
+    }
+    if (core_hash_scan(golden->core, &hash, &err) != ERR_NONE ||
+        hash != core_mark(golden->core).state_hash) {
+        (void)buf_printf(&golden->out, "! the state hash is not the rows'\n");
+        golden->failed = true;
+    }
+}
+
+static void print_result(struct golden *golden, const struct op_spec *spec, const struct err *err,
+                         const void *reply)
+{
+    struct buf text;
+
+    buf_init(&text, (size_t)16 << 20);
+    (void)buf_printf(&text, "%u %s ", golden->line, spec->name);
+    if (err->code == ERR_NONE) {
+        (void)buf_add_text(&text, "ok ");
+        json_write(spec->reply, JSON_REST, reply, &text);
+    } else {
+        (void)buf_printf(&text, "%s: %s", reply_row(reply_for_err(err))->name, err->text);
+    }
+    golden_print(golden, buf_slice(&text));
+    (void)buf_add_byte(&golden->out, '\n');
+    buf_done(&text);
+}
+
+static void print_results(struct golden *golden, const struct core_applied *applied)
+{
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < golden->op_count; i++) {
+        const struct golden_op *op = &golden->ops[i];
+        const struct op_result *result;
+
+        if (op->err.code != ERR_NONE) {
+            print_result(golden, op->spec, &op->err, NULL);
+            continue;
+        }
+        result = &applied->results[at++];
+        if (result->err.code == ERR_NONE && result->spec->code == OP_ENQUEUE) {
+            golden_learn(golden, ((const struct op_enqueue_reply *)result->reply)->job_id);
+        }
+        print_result(golden, op->spec, &result->err, result->reply);
+    }
+}
+
+/* Applies the entry that was collected and prints what came of it. */
+static void apply(struct golden *golden)
+{
+    size_t start = golden->out.size;
+    struct core_applied applied = {0};
+    bool sealed = golden->entry.size == 0 || entry_seal(&golden->entry, golden->now_ns, 7);
+    struct arena arena;
+    struct err err;
+
+    assert(sealed);
+    arena_init(&arena, ENTRY_ARENA_MAX);
+    golden->record.entry.count = 0;
+    if (core_apply(golden->core, ++golden->index, 1, buf_slice(&golden->entry), &arena, &applied,
+                   &err) != ERR_NONE) {
+        (void)buf_printf(&golden->out, "! the replica stopped: %s\n", err.text);
+        golden->failed = true;
+    }
+    print_results(golden, &applied);
+    golden_print_changes(golden, &applied);
+    if (golden->quiet) {
+        golden->out.size = start;
+    } else {
+        check(golden);
+    }
+    arena_done(&arena);
+    buf_clear(&golden->entry);
+    golden->op_count = 0;
+    golden->traceparent[0] = '\0';
+}
+
+static bool run_op(struct golden *golden, const struct op_spec *spec, struct slice words)
+{
+    struct slice json = golden_request(golden, golden_expand(golden, words));
+    void *request = arena_alloc(&golden->arena, spec->request->size);
+    struct op_head head = {.traceparent = slice_text(golden->traceparent), .unit = golden->unit};
+    struct golden_op *op = &golden->ops[golden->op_count];
+
+    if (!json.data || !request || golden->op_count == OPS_MAX) {
+        return false;
+    }
+    golden->op_count++;
+    *op = (struct golden_op){.spec = spec};
+    if (spec->code == OP_TICK && json.size == 2) {
+        core_tick(golden->core, request);
+        if (!entry_add(&golden->entry, spec, &head, request)) {
+            return false;
+        }
+    } else if (json_read(spec->request, JSON_REST, json, &golden->arena, request, &op->err) ==
+               ERR_NONE) {
+        op->err.code = ERR_NONE;
+        if (!entry_add(&golden->entry, spec, &head, request)) {
+            return false;
+        }
+    }
+    if (!golden->in_entry) {
+        apply(golden);
+    }
+    return true;
+}
+
+static bool run_clock(struct golden *golden, struct slice words)
+{
+    struct slice word = golden_word(&words);
+    uint64_t ms;
+    struct err err;
+
+    if (word.size < 2 || json_parse_duration(slice_from(word, 1), &ms, &err) != ERR_NONE) {
+        return false;
+    }
+    golden->now_ns += word.data[0] == '-' ? -(ms * NS_PER_MS) : ms * NS_PER_MS;
+    return true;
+}
+
+static bool run_job(struct golden *golden, struct slice words)
+{
+    struct slice id = golden_expand(golden, golden_word(&words));
+    struct job_object *job;
+    struct buf text;
+    struct err err;
+
+    buf_init(&text, (size_t)16 << 20);
+    (void)buf_printf(&text, "%u job ", golden->line);
+    if (core_job_get(golden->core, id, &golden->arena, &job, &err) == ERR_NONE) {
+        json_write(&job_object_message, JSON_REST, job, &text);
+    } else {
+        (void)buf_printf(&text, "%s: %s", reply_row(reply_for_err(&err))->name, err.text);
+    }
+    golden_print(golden, buf_slice(&text));
+    (void)buf_add_byte(&golden->out, '\n');
+    buf_done(&text);
+    return true;
+}
+
+static bool run_queues(struct golden *golden, struct slice words)
+{
+    struct list queues = {0};
+    struct err err;
+    enum err_code code =
+        core_queues_get(golden->core, golden->now_ns, &golden->arena, &queues, &err);
+
+    (void)words;
+    assert(code == ERR_NONE);
+    (void)buf_printf(&golden->out, "%u queues %u\n", golden->line, queues.count);
+    for (uint32_t i = 0; i < queues.count; i++) {
+        json_write(&queue_object_message, JSON_REST, &((struct queue_object *)queues.items)[i],
+                   &golden->out);
+        (void)buf_add_byte(&golden->out, '\n');
+    }
+    return true;
+}
+
+static bool run_due(struct golden *golden, struct slice words)
+{
+    uint64_t due = core_next_due_ns(golden->core);
+
+    (void)words;
+    if (due == UINT64_MAX) {
+        (void)buf_printf(&golden->out, "%u due never\n", golden->line);
+    } else {
+        (void)buf_printf(&golden->out, "%u due in %lld ms\n", golden->line,
+                         (long long)((int64_t)(due - golden->now_ns) / (int64_t)NS_PER_MS));
+    }
+    return true;
+}
+
+static bool run_options(struct golden *golden, struct slice words)
+{
+    struct slice word;
+
+    while ((word = golden_word(&words)).size > 0) {
+        struct err err;
+
+        if (word.size > 10 && memcmp(word.data, "retention=", 10) == 0) {
+            if (json_parse_duration(slice_from(word, 10), &golden->options.retention_ms, &err) !=
+                ERR_NONE) {
+                return false;
+            }
+        } else if (word.size > 11 && memcmp(word.data, "events_max=", 11) == 0) {
+            golden->options.events_max = strtoull((const char *)word.data + 11, NULL, 10);
+        } else {
+            return false;
+        }
+    }
+    open_core(golden);
+    return true;
+}
+
+static bool run_reopen(struct golden *golden, struct slice words)
+{
+    (void)words;
+    open_core(golden);
+    check(golden);
+    return true;
+}
+
+static bool run_epoch(struct golden *golden, struct slice words)
+{
+    uint32_t table_count;
+    const struct kv_table *tables = core_tables(&table_count);
+
+    (void)words;
+    (void)buf_printf(&golden->out, "%u epoch", golden->line);
+    for (uint32_t i = 0; i < table_count; i++) {
+        uint32_t written = changes_written(&golden->record.epoch, (uint8_t)i);
+
+        if (written) {
+            (void)buf_printf(&golden->out, " %s %u", tables[i].name, written);
+        }
+    }
+    (void)buf_add_byte(&golden->out, '\n');
+    golden->record.epoch.count = 0;
+    return true;
+}
+
+static bool run_head(struct golden *golden, struct slice words)
+{
+    struct slice word = golden_word(&words);
+
+    if (word.size <= 12 || memcmp(word.data, "traceparent=", 12) != 0) {
+        return false;
+    }
+    (void)snprintf(golden->traceparent, sizeof(golden->traceparent), "%.*s", (int)word.size - 12,
+                   (const char *)word.data + 12);
+    return true;
+}
+
+static bool run_begin(struct golden *golden, struct slice words)
+{
+    golden->in_entry = true;
+    golden->unit = slice_is(golden_word(&words), "unit") ? 1 : 0;
+    return true;
+}
+
+static bool run_end(struct golden *golden, struct slice words)
+{
+    (void)words;
+    golden->in_entry = false;
+    golden->unit = 0;
+    apply(golden);
+    return true;
+}
+
+struct command {
+    const char *name;
+    bool (*run)(struct golden *golden, struct slice words);
+};
+
+static const struct command commands[] = {
+    {"clock", run_clock},     {"job", run_job},       {"queues", run_queues}, {"due", run_due},
+    {"options", run_options}, {"reopen", run_reopen}, {"epoch", run_epoch},   {"head", run_head},
+    {"begin", run_begin},     {"end", run_end},
+};
+
+static bool run_line(struct golden *golden, struct slice line)
+{
+    struct slice words = line;
+    struct slice verb = golden_word(&words);
+    char name[32];
+    const struct op_spec *spec;
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)verb.size, (const char *)verb.data);
+    for (uint32_t i = 0; i < ARRAY_COUNT(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return commands[i].run(golden, words);
+        }
+    }
+    spec = op_find_name(name);
+    return spec && run_op(golden, spec, words);
+}
+
+static bool run_repeated(struct golden *golden, struct slice line)
+{
+    struct slice words = line;
+    uint64_t count = 1;
+
+    if (slice_is(golden_word(&words), "repeat")) {
+        struct slice number = golden_word(&words);
+
+        count = strtoull((const char *)number.data, NULL, 10);
+        line = words;
+    }
+    while (count-- > 0) {
+        golden->quiet = count > 0;
+        if (!run_line(golden, line)) {
+            return false;
+        }
+        if (!golden->in_entry) {
+            arena_clear(&golden->arena);
+        }
+    }
+    return true;
+}
+
+bool golden_run(struct golden *golden, char *script)
+{
+    char *state = NULL;
+
+    for (char *line = strtok_r(script, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
+        if (line[0] == '#') {
+            continue;
+        }
+        golden->line++;
+        if (!run_repeated(golden, slice_text(line))) {
+            (void)buf_printf(&golden->out, "! line makes no sense: %s\n", line);
+            golden->failed = true;
+            return false;
+        }
+    }
+    return true;
+}
