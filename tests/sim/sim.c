@@ -42,8 +42,8 @@ struct run {
     struct clients clients;
     uint64_t fired[FAULT_COUNT];
     uint64_t cells[FAULT_COUNT][INVARIANT_COUNT];
-    uint32_t
-        since[FAULT_COUNT]; /* Calls that were in flight when the fault fired, not judged yet. */
+    uint32_t since[FAULT_COUNT]; /* Faults that met calls in flight, not judged yet. */
+    uint32_t met[FAULT_COUNT];   /* All that met calls in flight. */
     bool faults_on;
     uint32_t fault_weights[FAULT_COUNT]; /* Each seed draws its own mix. */
 };
