@@ -639,7 +639,6 @@ def test_a_client_that_never_reads_does_not_stop_others(t):
     c = t.client(server)
     job_id = c.enqueue("large", payload="x" * 250000)
     deaf = t.client(server)
-    deaf.connect().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     deaf.send_raw(request_bytes("GET", f"/api/v1/jobs/{job_id}") * 100)
     wait_for("the first bytes of 25 MB", lambda: deaf.readable(0.1))
     began = time.monotonic()
