@@ -230,9 +230,11 @@ static bool run_due(struct golden *golden, struct slice words)
     (void)words;
     if (due == UINT64_MAX) {
         (void)buf_printf(&golden->out, "%u due never\n", golden->line);
+    } else if (due <= golden->now_ns) {
+        (void)buf_printf(&golden->out, "%u due now\n", golden->line);
     } else {
-        (void)buf_printf(&golden->out, "%u due in %lld ms\n", golden->line,
-                         (long long)((int64_t)(due - golden->now_ns) / (int64_t)NS_PER_MS));
+        (void)buf_printf(&golden->out, "%u due in %llu ms\n", golden->line,
+                         (unsigned long long)((due - golden->now_ns) / NS_PER_MS));
     }
     return true;
 }
@@ -314,6 +316,20 @@ static bool run_end(struct golden *golden, struct slice words)
     return true;
 }
 
+static bool run_quiet(struct golden *golden, struct slice words)
+{
+    (void)words;
+    golden->hushed = true;
+    return true;
+}
+
+static bool run_loud(struct golden *golden, struct slice words)
+{
+    (void)words;
+    golden->hushed = false;
+    return true;
+}
+
 struct command {
     const char *name;
     bool (*run)(struct golden *golden, struct slice words);
@@ -322,7 +338,7 @@ struct command {
 static const struct command commands[] = {
     {"clock", run_clock},     {"job", run_job},       {"queues", run_queues}, {"due", run_due},
     {"options", run_options}, {"reopen", run_reopen}, {"epoch", run_epoch},   {"head", run_head},
-    {"begin", run_begin},     {"end", run_end},
+    {"begin", run_begin},     {"end", run_end},       {"quiet", run_quiet},   {"loud", run_loud},
 };
 
 static bool run_line(struct golden *golden, struct slice line)
@@ -354,7 +370,7 @@ static bool run_repeated(struct golden *golden, struct slice line)
         line = words;
     }
     while (count-- > 0) {
-        golden->quiet = count > 0;
+        golden->quiet = golden->hushed || count > 0;
         if (!run_line(golden, line)) {
             return false;
         }

@@ -10,6 +10,7 @@
  *   options retention=1h events_max=5       opens the core anew with these options
  *   reopen                                  opens the core anew over the same rows
  *   repeat 1030 enqueue queue=mail          the command that often; only the last time is printed
+ *   quiet ... loud                          operations in between are not printed
  *   epoch                                   prints the rows that a store would have written since
  * the last `epoch`
  *
@@ -44,6 +45,7 @@ struct golden {
     uint64_t index;
     uint32_t line;
     bool quiet;
+    bool hushed; /* Between `quiet` and `loud`. */
     bool failed;     /* A check did not hold; the output says which. */
     char (*ids)[32]; /* ids[n]: the id of job n, "" when there is none. */
     uint32_t id_room;
