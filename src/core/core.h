@@ -1,7 +1,8 @@
 /* The deterministic state machine: entries in, rows and replies out.
  *
- * Same state and same entry give the same bytes, on every machine. An operation is one file in core/ops/, one row in
- * core/ops.c; nothing else decides what it means. Everything here runs on the apply thread. */
+ * Same state and same entry give the same bytes, on every machine. An operation is one file in
+ * core/ops/, one row in core/ops.c; nothing else decides what it means. Everything here runs on the
+ * apply thread. */
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
@@ -18,7 +19,8 @@ struct op_head {
     struct slice source;      /* Peer address. */
     struct slice idempotency; /* Hash of the key and the request; empty = none. */
     struct slice traceparent; /* W3C; empty = none. */
-    uint32_t unit;            /* Operations of an entry with the same non-zero unit succeed or fail together. */
+    uint32_t
+        unit; /* Operations of an entry with the same non-zero unit succeed or fail together. */
 };
 
 /* What an operation is. Codes are never reused. */
@@ -27,8 +29,9 @@ struct op_spec {
     const char *name;              /* "ack". */
     const struct message *request; /* Its struct: fields, REST names, protobuf tags. */
     const struct message *reply;   /* What it answers. */
-    /* Checks first, writes after. `reply` is zeroed memory of the reply's size in the entry's arena. An error here is the operation's
-     * answer; what must stop the replica goes through tx_fail. */
+    /* Checks first, writes after. `reply` is zeroed memory of the reply's size in the entry's
+     * arena. An error here is the operation's answer; what must stop the replica goes through
+     * tx_fail. */
     enum err_code (*apply)(struct tx *tx, const void *request, void *ret_reply, struct err *err);
     const char *help;
 };
@@ -42,9 +45,11 @@ const struct op_spec *const *op_all(uint32_t *ret_count);
 /* The tables that core keeps its rows in: hand them to the store. */
 const struct kv_table *core_tables(uint32_t *ret_count);
 
-/* An entry: what one turn of the loop submits. Built by appending operations, then sealed with the time. */
+/* An entry: what one turn of the loop submits. Built by appending operations, then sealed with the
+ * time. */
 struct buf;
-bool entry_add(struct buf *buf, const struct op_spec *spec, const struct op_head *head, const void *request);
+bool entry_add(struct buf *buf, const struct op_spec *spec, const struct op_head *head,
+               const void *request);
 bool entry_seal(struct buf *buf, uint64_t now_ns, uint64_t seed);
 
 struct op_result {
@@ -70,18 +75,23 @@ struct core_options {
     uint64_t events_max;   /* Events kept; 0 = store none. */
 };
 
-/* A core over the rows of `kv`, its indexes built by one scan of the live rows (jobs that are not terminal, queues, meta). `mark` is
- * where the rows stand. ERR_CORRUPT: a row does not decode or an index does not fit; ERR_NOMEM, ERR_IO. */
-enum err_code core_open(struct kv *kv, const struct kv_mark *mark, const struct core_options *options,
-                        struct core **ret_core, struct err *err) MUST_USE;
+/* A core over the rows of `kv`, its indexes built by one scan of the live rows (jobs that are not
+ * terminal, queues, meta). `mark` is where the rows stand. ERR_CORRUPT: a row does not decode or an
+ * index does not fit; ERR_NOMEM, ERR_IO. */
+enum err_code core_open(struct kv *kv, const struct kv_mark *mark,
+                        const struct core_options *options, struct core **ret_core,
+                        struct err *err) MUST_USE;
 void core_close(struct core *core);
 
-/* Applies one entry and commits it to the kv. `bytes` and `arena` must live as long as the results are used. An error means that this
- * replica must stop (ERR_CORRUPT, ERR_NOMEM, ERR_IO): it is never an operation's own failure. Empty bytes are a barrier. */
+/* Applies one entry and commits it to the kv. `bytes` and `arena` must live as long as the results
+ * are used. An error means that this replica must stop (ERR_CORRUPT, ERR_NOMEM, ERR_IO): it is
+ * never an operation's own failure. Empty bytes are a barrier. */
 enum err_code core_apply(struct core *core, uint64_t index, uint64_t term, struct slice bytes,
-                         struct arena *arena, struct core_applied *ret_applied, struct err *err) MUST_USE;
+                         struct arena *arena, struct core_applied *ret_applied,
+                         struct err *err) MUST_USE;
 
-/* False where nobody reads replies (replay, followers): claims then do not read payloads for them. Default true. */
+/* False where nobody reads replies (replay, followers): claims then do not read payloads for them.
+ * Default true. */
 void core_want_replies(struct core *core, bool wanted);
 
 /* The mark of the last applied entry, with the state hash. */
@@ -90,31 +100,35 @@ struct kv_mark core_mark(const struct core *core);
 /* now_ns of the last applied entry: the next one must not be smaller. */
 uint64_t core_now_ns(const struct core *core);
 
-/* The instant of the earliest due work (promotion, retry, lease, expiry); UINT64_MAX when there is none. */
+/* The instant of the earliest due work (promotion, retry, lease, expiry); UINT64_MAX when there is
+ * none. */
 uint64_t core_next_due_ns(const struct core *core);
 
-/* How many jobs of a queue can be handed out now (0: none, paused, or no such queue). Never reads the store. */
+/* How many jobs of a queue can be handed out now (0: none, paused, or no such queue). Never reads
+ * the store. */
 uint64_t core_ready_count(const struct core *core, struct slice queue);
 
 /* How many jobs are live (not terminal) and their counts. */
 uint64_t core_live_count(const struct core *core);
 
-/* Reads for GET: full job object (core/job.h: struct job_object and job_object_message) and queue objects. */
+/* Reads for GET: full job object (core/job.h: struct job_object and job_object_message) and queue
+ * objects. */
 struct job_object;
 struct queue_object;
 extern const struct message job_object_message;   /* Reference 2.1. */
 extern const struct message queue_object_message; /* Reference 2.5 and A10. */
 
-/* The job as the API shows it, in the arena. ERR_NOT_FOUND (also for an id that does not parse). Others stop the replica. */
+/* The job as the API shows it, in the arena. ERR_NOT_FOUND (also for an id that does not parse).
+ * Others stop the replica. */
 enum err_code core_job_get(struct core *core, struct slice job_id, struct arena *arena,
                            struct job_object **ret_job, struct err *err) MUST_USE;
 
 /* All queues by name as a struct list of queue_object, in the arena. now_ns for ages. */
-enum err_code core_queues_get(struct core *core, uint64_t now_ns, struct arena *arena, struct list *ret_queues,
-                              struct err *err) MUST_USE;
+enum err_code core_queues_get(struct core *core, uint64_t now_ns, struct arena *arena,
+                              struct list *ret_queues, struct err *err) MUST_USE;
 
-/* Rebuilds the indexes from rows aside and compares them with the live ones: ERR_CORRUPT names the first difference. For tests and
- * verify. */
+/* Rebuilds the indexes from rows aside and compares them with the live ones: ERR_CORRUPT names the
+ * first difference. For tests and verify. */
 enum err_code core_check(struct core *core, struct err *err) MUST_USE;
 
 /* Recomputes the state hash by scanning every row. For tests and verify. */

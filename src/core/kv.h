@@ -1,7 +1,8 @@
 /* What core wants of a store: ordered tables of keys and values, changed entry by entry.
  *
- * Core writes through this on the apply thread; the store keeps what it has not written yet readable. There is no roll-back here:
- * core undoes by writing old values back before the commit. */
+ * Core writes through this on the apply thread; the store keeps what it has not written yet
+ * readable. There is no roll-back here: core undoes by writing old values back before the commit.
+ */
 #ifndef CORE_KV_H
 #define CORE_KV_H
 
@@ -33,23 +34,27 @@ struct kv_mark {
 #define KV_FRESH 1u /* put: this key was never written before, so nothing lies below it. */
 
 /* Called for each row in key order; slices are valid during the call. An error ends the scan. */
-typedef enum err_code (*kv_row_fn)(void *context, struct slice key, struct slice value, struct err *err);
+typedef enum err_code (*kv_row_fn)(void *context, struct slice key, struct slice value,
+                                   struct err *err);
 
 struct kv {
     void *self;
-    /* Finds a row; ret_value->data is NULL when there is none. The value is valid until the commit after next is
-     * made or `arena` is cleared, whichever is first. ERR_IO, ERR_CORRUPT, ERR_NOMEM stop the replica. */
+    /* Finds a row; ret_value->data is NULL when there is none. The value is valid until the commit
+     * after next is made or `arena` is cleared, whichever is first. ERR_IO, ERR_CORRUPT, ERR_NOMEM
+     * stop the replica. */
     enum err_code (*get)(void *self, uint8_t table, struct slice key, struct arena *arena,
                          struct slice *ret_value, struct err *err);
     /* Sets a row; key (<= 255 bytes) and value (never empty-with-NULL) are copied. */
-    enum err_code (*put)(void *self, uint8_t table, struct slice key, struct slice value, uint32_t flags,
-                         struct err *err);
+    enum err_code (*put)(void *self, uint8_t table, struct slice key, struct slice value,
+                         uint32_t flags, struct err *err);
     /* Removes a row; it need not exist. */
     enum err_code (*remove)(void *self, uint8_t table, struct slice key, struct err *err);
-    /* Walks a table's rows with key >= from, including what is not written yet. Nothing may be changed meanwhile. */
-    enum err_code (*scan)(void *self, uint8_t table, struct slice from, kv_row_fn row, void *context,
-                          struct err *err);
-    /* Ends the entry: everything put and removed since the last commit belongs to mark->index. Never blocks on a disk. */
+    /* Walks a table's rows with key >= from, including what is not written yet. Nothing may be
+     * changed meanwhile. */
+    enum err_code (*scan)(void *self, uint8_t table, struct slice from, kv_row_fn row,
+                          void *context, struct err *err);
+    /* Ends the entry: everything put and removed since the last commit belongs to mark->index.
+     * Never blocks on a disk. */
     enum err_code (*commit)(void *self, const struct kv_mark *mark, struct err *err);
 };
 

@@ -7,6 +7,9 @@
 /* Pause between sweeps: what lingers is met once a minute at most. */
 #define PURGE_PAUSE_MS 60000
 
+/* Events over the bound that are not worth a tick. */
+#define EVENTS_SLACK 1024
+
 #define ERROR_ROW_SIZE_MAX (ERROR_TEXT_MAX + BACKTRACE_MAX + 256)
 
 /* What must be known of a done job to remove it. */
@@ -231,11 +234,14 @@ uint32_t purge_jobs(struct tx *tx, uint32_t count_max, uint32_t *ret_purged)
     return sweep.seen;
 }
 
+/* A cut that went through is not tried again before there are more events: the oldest row may hold
+ * too many to go. */
 bool purge_events_due(const struct meta_row *meta)
 {
     uint64_t stored = meta->event_seq + 1 - meta->event_oldest;
+    uint64_t slack = meta->events_max ? meta->events_max / 16 + EVENTS_SLACK : 0;
 
-    return stored > meta->events_max + meta->events_max / 16;
+    return stored > meta->events_max + slack && meta->event_cut != meta->event_seq;
 }
 
 struct event_sweep {
@@ -307,5 +313,8 @@ uint32_t purge_events(struct tx *tx, uint32_t count_max)
         tx_forget(tx, TABLE_EVENT, &sweep.keys[i], sweep.hashes[i]);
     }
     meta->event_oldest = sweep.last ? sweep.last : meta->event_seq + 1;
+    if (sweep.count < count_max) {
+        meta->event_cut = meta->event_seq;
+    }
     return sweep.count;
 }

@@ -22,6 +22,7 @@ static const struct field meta_fields[] = {
     META(FIELD_U64, 15, purge_cursor_seq),
     META(FIELD_TIME, 16, purge_first_time),
     META(FIELD_U64, 17, purge_first_seq),
+    META(FIELD_U64, 18, event_cut),
 };
 
 #undef META

@@ -22,6 +22,7 @@ struct meta_row {
     uint64_t queue_count;  /* The last queue number given. */
     uint64_t event_seq;    /* Of the last event. */
     uint64_t event_oldest; /* First event still stored; event_seq + 1 when there is none. */
+    uint64_t event_cut;    /* event_seq when the last cut of old events went through. */
     uint64_t retention_ms;
     uint64_t events_max;
     uint64_t done_count;        /* Rows of TABLE_DONE. */

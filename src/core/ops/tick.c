@@ -122,6 +122,7 @@ static void configure(struct tx *tx, const struct op_tick *op)
     }
     if (op->has & (1u << (OP_TICK_HAS_EVENTS_MAX - 1))) {
         tx->meta->events_max = op->events_max;
+        tx->meta->event_cut = 0;
     }
 }
 
