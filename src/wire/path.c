@@ -6,8 +6,8 @@
 
 #define KEY_SHOWN_MAX 32
 
-/* Errors that are not about a value (no memory) stay as they are. So does a text that would not fit: what is wrong
- * matters more than the outermost names. */
+/* Errors that are not about a value (no memory) stay as they are. So does a text that would not
+ * fit: what is wrong matters more than the outermost names. */
 static enum err_code prepend(struct err *err, enum err_code code, const char *prefix,
                              const char *separator)
 {
