@@ -12,6 +12,8 @@
 #ifdef __SANITIZE_ADDRESS__
 size_t __sanitizer_get_current_allocated_bytes(void);
 #define IDLE_BYTES_MAX 8192 /* Red zones included. */
+#elif defined(__SANITIZE_THREAD__)
+#define IDLE_BYTES_MAX 8192 /* Shadow included. */
 #else
 #define IDLE_BYTES_MAX 1024
 #endif
