@@ -336,6 +336,8 @@ void server_crash(struct server *server)
 
     world_trace(server->world, "server: power cut at index %" PRIu64,
                 server->core ? core_mark(server->core).index : 0);
+    /* No parting words: what closing would write does not reach a disk without power. */
+    mem_disk_set_power(server->disk, 0);
     forget(server);
     mem_disk_crash(server->disk, losses[world_random(server->world, ARRAY_COUNT(losses))]);
     kv_mem_crash(server->mem);
