@@ -171,6 +171,33 @@ static void test_tolerance(void **state)
     end(&test);
 }
 
+/* Method: doubles that lie between two nano-dollars go to the nearer one, halves away from zero. */
+static void test_doubles(void **state)
+{
+    static const struct {
+        double dollars;
+        int64_t nano;
+    } rows[] = {
+        {1.4e-9, 1},      {1.6e-9, 2},
+        {-1.4e-9, -1},    {-1.6e-9, -2},
+        {0.1, 100000000}, {0.5e-9, 1},
+        {0.0, 0},         {-0.0, 0},
+        {1e-300, 0},      {9.1e9, INT64_C(9100000000000000000)},
+    };
+    struct wire_case test;
+
+    (void)state;
+    begin(&test);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        char bytes[9] = {0x59};
+
+        memcpy(bytes + 1, &rows[i].dollars, sizeof(rows[i].dollars));
+        assert_int_equal(read_bytes(&test, bytes, sizeof(bytes)), ERR_NONE);
+        assert_int_equal(test.sample.money_double, rows[i].nano);
+    }
+    end(&test);
+}
+
 /* Method: bytes that can not be, each with its reply. */
 static void test_malformed(void **state)
 {
@@ -190,6 +217,10 @@ static void test_malformed(void **state)
         {"\x31\x01", 2, REPLY_PARSE_ERROR},
         {"\xff\xff\xff\xff\xff\x0f\x00", 7, REPLY_PARSE_ERROR},
         {"\xaa\x06\x01\x80", 4, REPLY_PARSE_ERROR},
+        {"\xaa\x06\x02\x01\x80", 5, REPLY_PARSE_ERROR},
+        {"\xaa\x06\x01\x01\x08", 5, REPLY_PARSE_ERROR},
+        {"\x3a\x01\x08", 3, REPLY_PARSE_ERROR},
+        {"\x9a\x01\x01\x0a", 4, REPLY_PARSE_ERROR},
         {"\xca\x06\x07\x31\x31\x31\x31\x31\x31\x31", 10, REPLY_PARSE_ERROR},
         {"\x3a\x06\x10\x80\x94\xeb\xdc\x03", 8, REPLY_PARSE_ERROR},
         {"\x3a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 13, REPLY_PARSE_ERROR},
@@ -333,11 +364,11 @@ static void test_rules(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_presence),
-        cmocka_unit_test(test_lengths),    cmocka_unit_test(test_tolerance),
-        cmocka_unit_test(test_malformed),  cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_long_lists), cmocka_unit_test(test_memory_runs_out),
-        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_bytes),           cmocka_unit_test(test_presence),
+        cmocka_unit_test(test_lengths),         cmocka_unit_test(test_tolerance),
+        cmocka_unit_test(test_doubles),         cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_depth),           cmocka_unit_test(test_long_lists),
+        cmocka_unit_test(test_memory_runs_out), cmocka_unit_test(test_rules),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,18 @@ static void test_each_member(void **state)
                      ERR_INVALID);
     assert_int_equal(json_each_member(slice_text("{"), &arena, list_member, &buf, &err),
                      ERR_INVALID);
+    buf_clear(&buf);
+    (void)buf_add_text(&buf, "{\"a\":");
+    for (size_t i = 0; i < JSON_DEPTH_MAX; i++) {
+        (void)buf_add_byte(&buf, '[');
+    }
+    for (size_t i = 0; i < JSON_DEPTH_MAX; i++) {
+        (void)buf_add_byte(&buf, ']');
+    }
+    (void)buf_add_byte(&buf, '}');
+    assert_int_equal(json_each_member(buf_slice(&buf), &arena, list_member, NULL, &err),
+                     ERR_INVALID);
+    assert_string_equal(err.text, "JSON nests deeper than 64");
     arena_done(&arena);
     arena_init(&arena, 0);
     assert_int_equal(json_each_member(slice_text("{\"\\n\":1}"), &arena, list_member, &buf, &err),
