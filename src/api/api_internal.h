@@ -90,6 +90,7 @@ void handle_readyz(struct call *call);
 void handle_status(struct call *call);
 void handle_openapi(struct call *call);
 
+/* True if the payload is within --max-payload-size; else *err says so (PAYLOAD_TOO_LARGE). */
 bool payload_fits(const struct api *api, struct slice payload, struct err *err);
 
 /* Messages of this room's own bodies. */

@@ -114,6 +114,7 @@ struct node_status {
     struct err failure;
 };
 
+/* How the node is now, for health, status and metrics. */
 struct node_status node_status(struct node *node);
 
 #endif

@@ -3,11 +3,11 @@
  * A claim is submitted only when one of the waiter's queues has a job that no claim in flight will
  * take, so waiting costs no log entries and nobody polls. The per-queue semaphore counts claims
  * submitted and not yet applied; a waiter over it waits on. */
+#include "base/hash.h"
 #include "node/node_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #define BUCKETS_MIN 64
 
@@ -75,7 +75,7 @@ static bool grow_buckets(struct waiters *waiters)
 
 static struct queue_wait *find_queue(const struct waiters *waiters, struct slice name)
 {
-    uint64_t hash = XXH3_64bits(name.data, name.size);
+    uint64_t hash = hash_bytes(name);
     struct queue_wait *queue;
 
     if (!waiters->bucket_count) {
@@ -104,7 +104,7 @@ static struct queue_wait *need_queue(struct waiters *waiters, struct slice name)
     if (!queue) {
         return NULL;
     }
-    queue->hash = XXH3_64bits(name.data, name.size);
+    queue->hash = hash_bytes(name);
     queue->name_size = (uint32_t)name.size;
     memcpy(queue->name, name.data, name.size);
     bucket = &waiters->buckets[queue->hash & (waiters->bucket_count - 1)];

@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "api/api.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "http/http.h"
 #include "node/node.h"
@@ -10,7 +11,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <xxhash.h>
 
 struct server {
     struct server_options options;
@@ -71,7 +71,7 @@ static void on_signal(uv_signal_t *handle, int number)
 /* The consensus id of a node is the hash of its name, so that names need no registry. */
 static uint64_t node_number(const char *name)
 {
-    uint64_t hash = XXH3_64bits(name, strlen(name));
+    uint64_t hash = hash_bytes(slice_text(name));
 
     return hash ? hash : 1;
 }

@@ -1,12 +1,10 @@
 /* The cluster's clock, driven by a fake environment whose two clocks the tests turn by hand. */
+#include "base/common.h"
 #include "node/clock.h"
 
-#include "base/common.h"
-
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-
-#include <cmocka.h>
 
 static uint64_t wall_ns, monotonic_ns;
 
@@ -63,7 +61,8 @@ static void test_never_goes_back_behind_the_log(void **state)
     assert_true(node_clock_offset(&clock) < 0);
 }
 
-/* The wall clock jumps ahead by an hour: the time given runs at twice real speed until it is there, and no faster. */
+/* The wall clock jumps ahead by an hour: the time given runs at twice real speed until it is there,
+ * and no faster. */
 static void test_slews_a_jump_ahead(void **state)
 {
     struct node_clock clock = start(1000000, 0);
@@ -80,7 +79,8 @@ static void test_slews_a_jump_ahead(void **state)
     assert_int_equal(node_clock_now(&clock), wall_ns);
 }
 
-/* The wall clock jumps back: the time given still grows, at half speed, until the wall clock has caught up. */
+/* The wall clock jumps back: the time given still grows, at half speed, until the wall clock has
+ * caught up. */
 static void test_slews_a_jump_back(void **state)
 {
     struct node_clock clock = start(1000000, 0);

@@ -1,12 +1,11 @@
 /* The server's options, read from argument vectors and the environment. */
 #include "server/options.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static enum err_code read(const char *const *words, struct server_options *ret_options,
                           struct err *err)
@@ -40,8 +39,9 @@ static void test_defaults(void **state)
 /* --name value, --name=value, --flag and --flag=false all work. */
 static void test_forms(void **state)
 {
-    const char *const words[] = {"--bind", "127.0.0.1:1", "--idle-timeout=1m30s", "--durable=false",
-                                 "--max-body-size", "1MiB", NULL};
+    const char *const words[] = {
+        "--bind", "127.0.0.1:1", "--idle-timeout=1m30s", "--durable=false", "--max-body-size",
+        "1MiB",   NULL};
     struct server_options options;
     struct err err;
 

@@ -1,4 +1,5 @@
-/* `gen DIR` writes every file that is derived from tables below DIR: .proto, OpenAPI, the reference pages.
+/* `gen DIR` writes every file that is derived from tables below DIR: .proto, OpenAPI, the reference
+ * pages.
  *
  * Nothing here knows an operation, a route or an option: it walks their rows. */
 #include "api/api.h"
@@ -49,7 +50,8 @@ static void write_file(const char *dir, const char *name, struct buf *buf)
     buf_clear(buf);
 }
 
-/* --- Operations ---------------------------------------------------------------------------------- */
+/* --- Operations ----------------------------------------------------------------------------------
+ */
 
 static void write_proto(struct buf *buf)
 {
@@ -70,15 +72,24 @@ static void write_proto(struct buf *buf)
 static const char *kind_name(const struct field *field)
 {
     static const char *const names[] = {
-        [FIELD_BOOL] = "bool",         [FIELD_I32] = "integer",
-        [FIELD_I64] = "integer",       [FIELD_U32] = "integer",
-        [FIELD_U64] = "integer",       [FIELD_TIME] = "time",
-        [FIELD_TIMESTAMP] = "time",    [FIELD_DURATION] = "duration",
-        [FIELD_DURATION_TEXT] = "duration", [FIELD_MONEY] = "money",
-        [FIELD_MONEY_DOUBLE] = "money", [FIELD_ENUM] = "word",
-        [FIELD_ENUM_TEXT] = "word",    [FIELD_ENUM_NUMBER] = "word or number",
-        [FIELD_TEXT] = "text",         [FIELD_BYTES] = "base64",
-        [FIELD_JSON] = "any JSON",     [FIELD_MESSAGE] = "object",
+        [FIELD_BOOL] = "bool",
+        [FIELD_I32] = "integer",
+        [FIELD_I64] = "integer",
+        [FIELD_U32] = "integer",
+        [FIELD_U64] = "integer",
+        [FIELD_TIME] = "time",
+        [FIELD_TIMESTAMP] = "time",
+        [FIELD_DURATION] = "duration",
+        [FIELD_DURATION_TEXT] = "duration",
+        [FIELD_MONEY] = "money",
+        [FIELD_MONEY_DOUBLE] = "money",
+        [FIELD_ENUM] = "word",
+        [FIELD_ENUM_TEXT] = "word",
+        [FIELD_ENUM_NUMBER] = "word or number",
+        [FIELD_TEXT] = "text",
+        [FIELD_BYTES] = "base64",
+        [FIELD_JSON] = "any JSON",
+        [FIELD_MESSAGE] = "object",
         [FIELD_MAP] = "object by name",
     };
 
@@ -123,16 +134,18 @@ static void write_operations(struct buf *buf)
     }
 }
 
-/* --- Options and errors --------------------------------------------------------------------------- */
+/* --- Options and errors
+ * --------------------------------------------------------------------------- */
 
 static void write_options(struct buf *buf)
 {
     uint32_t count;
     const struct option *rows = server_option_rows(&count);
 
-    (void)buf_add_text(buf, "# Server options\n\nDerived from the option rows by `make gen`. Each is "
-                            "also read from the environment: `--data-dir` is `CORVO_DATA_DIR`. "
-                            "Options win.\n\n| option | default | |\n| --- | --- | --- |\n");
+    (void)buf_add_text(buf,
+                       "# Server options\n\nDerived from the option rows by `make gen`. Each is "
+                       "also read from the environment: `--data-dir` is `CORVO_DATA_DIR`. "
+                       "Options win.\n\n| option | default | |\n| --- | --- | --- |\n");
     for (uint32_t i = 0; i < count; i++) {
         (void)buf_printf(buf, "| `--%s` | `%s` | %s |\n", rows[i].name, rows[i].fallback,
                          rows[i].help);
