@@ -57,30 +57,17 @@ static void fetch_done(void *context, const struct node_reply *reply)
     }
 }
 
+/* The client closed its side. A claim in flight is waited for: if it still reads, it gets the jobs.
+ */
 static void client_gone(void *context)
 {
     struct call *call = context;
-    struct waiter *waiter = call->waiter;
     struct http_output nothing = {.status = 204};
 
-    call->waiter = NULL;
-    if (waiter) {
-        node_fetch_cancel(call->api->options.node, waiter);
+    if (call->waiter && node_fetch_cancel(call->api->options.node, call->waiter)) {
+        call->waiter = NULL;
         http_reply(call->request, &nothing);
     }
-}
-
-/* A fetch that waits is not an operation yet, so its names are checked here. */
-static enum err_code check_queues(const struct op_fetch *fetch, struct err *err)
-{
-    const struct slice *names = fetch->queues.items;
-
-    for (uint32_t i = 0; i < fetch->queues.count; i++) {
-        if (queue_name_check(names[i], err)) {
-            return err->code;
-        }
-    }
-    return ERR_NONE;
 }
 
 void handle_fetch(struct call *call)

@@ -76,9 +76,9 @@ enum err_code node_fetch(struct node *node, const struct op_head *head,
                          const struct op_fetch *fetch, uint64_t wait_ms, node_done done,
                          void *context, struct waiter **ret_waiter, struct err *err) MUST_USE;
 
-/* The client went away: `done` will not be called, the waiter is gone. A claim already submitted
- * stays claimed until its lease ends. */
-void node_fetch_cancel(struct node *node, struct waiter *waiter);
+/* Nobody waits any more. True: the waiter is gone and `done` will not be called. False: a claim is
+ * in the log already, and `done` follows with what it took. */
+bool node_fetch_cancel(struct node *node, struct waiter *waiter);
 
 /* For reads: rows through core's getters. */
 struct core *node_core(struct node *node);

@@ -225,13 +225,10 @@ static void answer(struct waiter *waiter, const struct node_reply *reply)
 {
     node_done done = waiter->done;
     void *context = waiter->context;
-    bool wanted = !waiter->cancelled;
 
     /* Gone before the callback, which may fetch again. */
     waiter_destroy(waiter);
-    if (wanted) {
-        done(context, reply);
-    }
+    done(context, reply);
 }
 
 static void answer_empty(struct waiter *waiter)
@@ -300,7 +297,7 @@ static void claim_done(void *context, const struct node_reply *reply)
         fetched = reply->results[0].reply;
     }
     queue->claims++; /* Keeps the queue while it is used below. */
-    if (fetched && fetched->jobs.count == 0 && !waiter->expired && !waiter->cancelled) {
+    if (fetched && fetched->jobs.count == 0 && !waiter->expired) {
         start_waiting(waiter, true);
     } else if (fetched && fetched->jobs.count == 0) {
         answer_empty(waiter);
@@ -468,13 +465,15 @@ enum err_code node_fetch(struct node *node, const struct op_head *head,
     return ERR_NONE;
 }
 
-void node_fetch_cancel(struct node *node, struct waiter *waiter)
+bool node_fetch_cancel(struct node *node, struct waiter *waiter)
 {
     assert(waiter->node == node);
-    waiter->cancelled = true;
-    if (waiter->waiting) {
-        waiter_destroy(waiter);
+    waiter->expired = true;
+    if (!waiter->waiting) {
+        return false;
     }
+    waiter_destroy(waiter);
+    return true;
 }
 
 /* --- All of them ---------------------------------------------------------------------------------
