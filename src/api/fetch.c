@@ -70,6 +70,19 @@ static void client_gone(void *context)
     }
 }
 
+/* A fetch that waits is not an operation yet, so its names are checked here. */
+static enum err_code check_queues(const struct op_fetch *fetch, struct err *err)
+{
+    const struct slice *names = fetch->queues.items;
+
+    for (uint32_t i = 0; i < fetch->queues.count; i++) {
+        if (queue_name_check(names[i], err)) {
+            return err->code;
+        }
+    }
+    return ERR_NONE;
+}
+
 void handle_fetch(struct call *call)
 {
     struct op_fetch *fetch;

@@ -42,7 +42,6 @@ struct waiter {
     uint32_t job_count;    /* That a claim asks for. */
     uint32_t queue_count;  /* Places that hold a queue. */
     bool waiting;          /* In its queues' lists. */
-    bool cancelled;        /* Nobody wants the answer. */
     bool expired;          /* The time is over: the claim in flight is the last. */
     struct place places[]; /* One for each queue of the fetch, in its order. */
 };
