@@ -213,6 +213,7 @@ enum err_code backlog_drain(struct bench *bench, const char *name, const char *q
     }
     if (code == ERR_NONE) {
         results_add(bench->results, name, "lives", UNIT_RATE, load_rate(&drain.load));
+        load_report_cpu(&drain.load);
     }
 out:
     load_done(&drain.load);

@@ -64,6 +64,8 @@ enum err_code load_run(struct load *load, load_pump_fn pump, void *context, cons
 {
     enum err_code code = ERR_NONE;
 
+    load->run_ns = clock_mono_ns();
+    load->cpu_ns = clock_cpu_ns();
     while (code == ERR_NONE && !run_interrupted() && !(done && *done)) {
         uint64_t now_ns = clock_mono_ns();
         uint64_t wait_until_ns = now_ns + TURN_NS;
@@ -107,5 +109,15 @@ void load_report_latency(const struct load *load, const char *prefix, const stru
         (void)snprintf(name, sizeof(name), "%.12s%s", prefix, rows[i].name);
         results_add(load->bench->results, load->name, name, "us",
                     (double)hist_quantile_ns(hist, rows[i].fraction) / 1e3);
+    }
+}
+
+void load_report_cpu(const struct load *load)
+{
+    uint64_t elapsed_ns = clock_mono_ns() - load->run_ns;
+
+    if (elapsed_ns > 0) {
+        results_add(load->bench->results, load->name, "client_cpu", "%",
+                    (double)(clock_cpu_ns() - load->cpu_ns) * 100 / (double)elapsed_ns);
     }
 }

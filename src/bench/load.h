@@ -13,6 +13,8 @@ struct load {
     uint64_t until_ns;
     uint64_t last_ns; /* Where the window really ended, when interrupted. */
     uint64_t done;    /* Things done in the window. */
+    uint64_t run_ns;  /* When load_run began, and the CPU time used until then. */
+    uint64_t cpu_ns;
     struct hist latency;
 };
 
@@ -55,5 +57,9 @@ double load_rate(const struct load *load);
 /* Adds p50, p99, p99.9 and max of a histogram in microseconds, as "<prefix>p50" and so on; nothing
  * when it is empty. */
 void load_report_latency(const struct load *load, const char *prefix, const struct hist *hist);
+
+/* Adds "client_cpu": the share of one core that this process used in load_run. Near 100 % the
+ * figures are the client's. */
+void load_report_cpu(const struct load *load);
 
 #endif

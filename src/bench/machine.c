@@ -99,9 +99,11 @@ bool machine_process_use(int pid, struct process_use *ret_use)
     struct process_use use = {0};
 
     (void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
-    if (!read_text(path, text) || !number_of(text, "\nRssAnon:", &use.rss_anon_size)) {
+    if (!read_text(path, text) || !number_of(text, "\nVmRSS:", &use.rss_size) ||
+        !number_of(text, "\nRssAnon:", &use.rss_anon_size)) {
         return false;
     }
+    use.rss_size *= 1024; /* Told in kB. */
     use.rss_anon_size *= 1024;
     (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     if (!read_text(path, text) || !cpu_of(text, &use.cpu_ns)) {

@@ -15,6 +15,7 @@ void machine_read(struct machine *ret_machine);
 
 /* What a process used so far. */
 struct process_use {
+    uint64_t rss_size;      /* Bytes: anonymous memory, shared mappings and mapped files. */
     uint64_t rss_anon_size; /* Bytes. */
     uint64_t cpu_ns;        /* User and system. */
     uint64_t written_size;  /* Bytes it caused to be written to disk; 0 when not allowed to know. */

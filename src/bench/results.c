@@ -71,6 +71,14 @@ static bool is_yardstick(const struct figure *figure)
     return strcmp(figure->workload, "h1") == 0 || strcmp(figure->workload, "sync") == 0;
 }
 
+/* Rates that the server reached, not those that were offered or came with the way. */
+static bool wants_ratio(const struct figure *figure)
+{
+    bool is_reached = strcmp(figure->name, "rate") == 0 || strcmp(figure->name, "lives") == 0;
+
+    return is_reached && strcmp(figure->unit, UNIT_RATE) == 0 && !is_yardstick(figure);
+}
+
 static void add_ratio(struct results *results, uint32_t index, const char *yardstick)
 {
     const struct figure *base = results_find(results, yardstick, "rate");
@@ -93,7 +101,7 @@ void results_close_round(struct results *results)
         struct figure *figure = &results->figures[i];
         bool is_new = figure->count > figure->closed_count;
 
-        if (is_new && strcmp(figure->unit, UNIT_RATE) == 0 && !is_yardstick(figure)) {
+        if (is_new && wants_ratio(figure)) {
             add_ratio(results, i, "h1");
             add_ratio(results, i, "sync");
         }

@@ -57,8 +57,8 @@ void results_add(struct results *results, const char *workload, const char *name
 void results_fail(struct results *results, const char *workload, uint16_t status,
                   struct slice text);
 
-/* Ends a round: gives each rate of this round its ratios to the rates of h1 and sync of the same
- * round, as figures
+/* Ends a round: gives each "rate" and "lives" of this round its ratios to the rates of h1 and sync
+ * of the same round, as figures
  * "<name>_per_h1" and "<name>_per_sync". One thread. */
 void results_close_round(struct results *results);
 

@@ -25,7 +25,7 @@ static uint64_t rss_of(const struct bench *bench)
     if (bench->pid == 0 || !machine_process_use(bench->pid, &use)) {
         return 0;
     }
-    return use.rss_anon_size;
+    return use.rss_size;
 }
 
 /* Memory over the empty server's, spread over the jobs. */
@@ -36,7 +36,7 @@ static void report_memory(const struct bench *bench, const char *name, uint64_t 
     if (size == 0 || empty_size == 0) {
         return;
     }
-    results_add(bench->results, name, "rss_anon", "MB", (double)size / 1e6);
+    results_add(bench->results, name, "rss", "MB", (double)size / 1e6);
     results_add(bench->results, name, "bytes_per_job", "bytes",
                 size > empty_size ? (double)(size - empty_size) / count_of(bench) : 0);
 }

@@ -31,6 +31,7 @@ static void report(const struct enqueue_load *load)
     results_add(load->load.bench->results, load->load.name, "rate", UNIT_RATE,
                 load_rate(&load->load));
     load_report_latency(&load->load, "", &load->load.latency);
+    load_report_cpu(&load->load);
 }
 
 enum err_code enqueue_run(struct bench *bench, const struct enqueue_options *options,

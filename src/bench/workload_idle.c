@@ -23,6 +23,7 @@ static void report_idle(const struct bench *bench, const struct idle_start *star
         return;
     }
     results_add(results, "b10", "rss_anon", "MB", (double)use.rss_anon_size / 1e6);
+    results_add(results, "b10", "rss", "MB", (double)use.rss_size / 1e6);
     results_add(results, "b10", "cpu", "%",
                 (double)(use.cpu_ns - start->use.cpu_ns) * 100 / elapsed_ns);
     results_add(results, "b10", "written", "bytes",

@@ -29,6 +29,7 @@ static void report_b2(const struct lifecycle *life)
     results_add(life->load.bench->results, "b2", "lives", UNIT_RATE, load_rate(&life->load));
     load_report_latency(&life->load, "enqueue.", &life->enqueue_latency);
     load_report_latency(&life->load, "ack.", &life->ack_latency);
+    load_report_cpu(&life->load);
 }
 
 enum err_code workload_b2(struct bench *bench, struct err *err)
