@@ -516,16 +516,17 @@ enum err_code replica_open(const struct replica_options *options, const struct r
 static void seal(struct replica *replica)
 {
     uint64_t last_index = segments_last_index(replica->segments);
+    struct err ignored;
 
     if (replica->state == REPLICA_FAILED || !replica_idle(replica) ||
         replica->stored != last_index || replica->meta.slot.durable_index == last_index) {
         return;
     }
-    if (!replica->options.durable && segments_sync(replica->segments, NULL) != ERR_NONE) {
+    if (!replica->options.durable && segments_sync(replica->segments, &ignored) != ERR_NONE) {
         return;
     }
     replica->meta.slot.durable_index = last_index;
-    if (meta_store(&replica->meta, NULL) != ERR_NONE) {
+    if (meta_store(&replica->meta, &ignored) != ERR_NONE) {
         return; /* The log is as after a crash, which is good enough. */
     }
 }

@@ -55,8 +55,10 @@ static enum err_code make_spare(struct segments *segments, uint64_t sequence, st
         return ERR_NONE;
     }
     if (file >= 0) {
+        struct err ignored;
+
         disk->close(disk->self, file);
-        (void)disk->remove(disk->self, name, NULL);
+        (void)disk->remove(disk->self, name, &ignored);
     }
     return err_prefix(err, "%s", name);
 }
@@ -65,19 +67,16 @@ void segments_prepare_work(struct segments *segments, struct segments_prepare *p
 {
     struct segments_worker *worker = &segments->worker;
 
-    /* A write came first and made the file itself, or has already begun it. */
-    if (worker->sequence >= prepare->sequence) {
-        return;
-    }
-    if (worker->sequence + 1 < prepare->sequence) {
-        /* The write that should have begun the segment before had no space. */
-        assert(worker->stopped.code != ERR_NONE);
+    /* No file may follow one whose header is not durable. */
+    if (worker->stopped.code != ERR_NONE) {
         prepare->err = worker->stopped;
         return;
     }
-    if (worker->spare_file >= 0) {
+    /* A write came first and made the file itself, or has already begun it. */
+    if (worker->spare_file >= 0 || worker->sequence >= prepare->sequence) {
         return;
     }
+    assert(worker->sequence + 1 == prepare->sequence);
     (void)make_spare(segments, prepare->sequence, &prepare->err);
 }
 

@@ -535,6 +535,20 @@ static void test_flips_in_the_last_batch(void **state)
     log_destroy(&log);
 }
 
+/* A byte in the unused end of a segment that is not the last one: no crash writes there. */
+static void test_flip_behind_an_older_segment(void **state)
+{
+    struct log log;
+
+    (void)state;
+    small_log(&log, false);
+    mem_disk_flip(log.disk, "segment-0000000001", SEGMENT - 1, 1);
+    assert_corrupt(&log, "segment-0000000001");
+    mem_disk_flip(log.disk, "segment-0000000001", SEGMENT - 1, 1);
+    assert_int_equal(log_open(&log), ERR_NONE);
+    log_destroy(&log);
+}
+
 /* Every prefix of every file is refused. */
 static void test_every_truncation(void **state)
 {
@@ -879,6 +893,7 @@ int main(void)
         cmocka_unit_test(test_bytes_after),
         cmocka_unit_test(test_every_flip),
         cmocka_unit_test(test_flips_in_the_last_batch),
+        cmocka_unit_test(test_flip_behind_an_older_segment),
         cmocka_unit_test(test_every_truncation),
         cmocka_unit_test(test_missing_files),
         cmocka_unit_test(test_foreign_segments),
