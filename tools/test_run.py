@@ -64,6 +64,13 @@ class RunTest(unittest.TestCase):
         """A suite that is named but has nothing to run is a failure."""
         self.assertEqual(self.run_suite("one")[:2], ("0 passed, 1 failed", False))
 
+    def test_plan_forgets_no_suite(self):
+        """A suite that no plan names is run by check-all all the same, over the release build."""
+        self.script("true\n")
+        command = [os.path.join(self.root, "tests/run"), "--list", "check-all"]
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+        self.assertIn("build/release bash tests/one/test_one.sh\n", result.stdout)
+
     def test_absent_program(self):
         """A C suite that was not built is a failure."""
         with open(os.path.join(self.root, "tests/one/a.c"), "w", encoding="utf-8"):

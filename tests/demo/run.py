@@ -79,7 +79,8 @@ def stays(folder):
 
 def wrong_total_is_seen(folder):
     """A demo whose check is given other totals (another seed's) must say so and exit 1: the check can fail."""
-    code = ("import sys; sys.path.insert(0, 'examples/access_log'); import generate, demo; write = generate.write_files; "
+    code = ("import sys; sys.path.insert(0, 'examples/access_log'); "
+            "import generate, demo; write = generate.write_files; "
             "generate.write_files = lambda *a: {p: {**t, 'bytes': t['bytes'] + 1} for p, t in write(*a).items()}; "
             "sys.exit(demo.main())")
     command = [sys.executable, "-c", code, "--data-dir", folder, "--corvo", CORVO, "--once", "--calm", *FILES]
