@@ -81,7 +81,8 @@ class RunTest(unittest.TestCase):
         """A report with a frame of src/ fails a program that says it passed; one without does not."""
         line = "WARNING: ThreadSanitizer: data race\\n #0 f %s/x.c:1\\n=================="
         for place, good in [("/usr/lib", True), ("src/node", False)]:
-            self.script('path=${TSAN_OPTIONS##*log_path=}; path=${path%%:*}\nprintf "' + line % place + '" >"$path.1"\n')
+            path = "path=${TSAN_OPTIONS##*log_path=}; path=${path%%:*}"
+            self.script(f'{path}\nprintf "{line % place}" >"$path.1"\n')
             self.assertEqual(self.run_suite("one")[1], good)
 
     def test_environment(self):
