@@ -112,6 +112,7 @@ void replica_cut(struct replica *replica, uint64_t index);
 /* Bytes of log above index. */
 uint64_t replica_bytes_after(const struct replica *replica, uint64_t index);
 
+/* How it stands, by value; failure.text is empty while well. */
 struct replica_status replica_status(const struct replica *replica);
 
 /* What opening found and mended, to be logged: a torn tail that was cut, a damaged copy of meta.

@@ -8,7 +8,7 @@
  * which costs a sync half of its time again. So a small batch that reaches new blocks takes zeros
  * along up to the next such bound. */
 #define ZERO_AHEAD (128 * KIB)
-#define ZERO_AHEAD_BATCH_MAX (64 * KIB)
+#define ZERO_AHEAD_BATCH_MAX (16 * KIB)
 #define KEPT_BUFFER_MAX (256 * KIB)
 
 static uint64_t worker_file_size(const struct segments *segments, uint64_t sequence)
