@@ -149,13 +149,13 @@ run: all ## a server on .data/run; ARGS="--bind :9090" and the like
 	$(EXE) server --data-dir .data/run $(ARGS)
 
 demo: all ## works through access logs and leaves the server running
-	$(PYTHON) examples/access_log/demo.py --corvo $(EXE) --data-dir .data/demo
+	@$(PYTHON) examples/access_log/demo.py --corvo $(EXE) --data-dir .data/demo
 
 demo-once: all ## the same, but stops the server and checks every result
-	$(PYTHON) examples/access_log/demo.py --corvo $(EXE) --data-dir .data/demo-once --once
+	@$(PYTHON) examples/access_log/demo.py --corvo $(EXE) --data-dir .data/demo-once --once
 
 demo-stop: ## stops the server that demo left running
-	$(PYTHON) examples/access_log/demo.py --data-dir .data/demo --stop
+	@$(PYTHON) examples/access_log/demo.py --data-dir .data/demo --stop
 
 clean: ## removes what was built, not data
 	rm -rf build
