@@ -2,9 +2,10 @@
 #include "base/common.h"
 #include "node/clock.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 static uint64_t wall_ns, monotonic_ns;
 

@@ -1,11 +1,12 @@
 /* The server's options, read from argument vectors and the environment. */
 #include "server/options.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static enum err_code read(const char *const *words, struct server_options *ret_options,
                           struct err *err)

@@ -1,0 +1,67 @@
+"""Instructions that the server spends on one job life over HTTP, counted by callgrind.
+
+Two runs of the real server under valgrind, one with more lives than the other: the difference is what the lives cost, without
+start and stop. Other load on the machine does not move it. The bound may only be raised in a commit that says why.
+"""
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+
+CORVO = os.environ.get("CORVO", "build/release/corvo")
+INSTRUCTIONS_MAX = 300_000  # A life: POST enqueue, POST fetch, POST ack, each its own entry.
+FEW, MANY = 100, 500
+
+
+def call(connection, path, body):
+    connection.request("POST", path, json.dumps(body))
+    reply = connection.getresponse()
+    data = reply.read()
+    assert reply.status in (200, 201), (path, reply.status, data)
+    return json.loads(data)
+
+
+def live(connection, count):
+    for _ in range(count):
+        call(connection, "/api/v1/enqueue", {"queue": "budget", "payload": {"text": "x" * 190}})
+        job = call(connection, "/api/v1/fetch", {"queues": ["budget"], "worker_id": "w", "timeout": 30})
+        call(connection, "/api/v1/ack/" + job["job_id"], {"lease_token": job["lease_token"], "result": {"ok": True}})
+
+
+def instructions(lives):
+    with tempfile.TemporaryDirectory() as directory:
+        out = os.path.join(directory, "callgrind.out")
+        server = subprocess.Popen(
+            ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, CORVO, "server", "--bind", "127.0.0.1:0",
+             "--data-dir", os.path.join(directory, "data")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            line = server.stdout.readline()
+            port = int(re.search(r":(\d+)$", line).group(1))
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+            live(connection, lives)
+            connection.close()
+            server.send_signal(signal.SIGTERM)
+            _, log = server.communicate(timeout=120)
+        finally:
+            server.kill()
+        if server.returncode != 0:
+            raise RuntimeError(log)
+        with open(out, encoding="utf-8") as file:
+            return int(re.search(r"^(?:summary|totals): (\d+)", file.read(), re.M).group(1))
+
+
+def main():
+    few, many = instructions(FEW), instructions(MANY)
+    life = (many - few) / (MANY - FEW)
+    held = 0 < life <= INSTRUCTIONS_MAX
+    print(f"{life:,.0f} instructions a life, at most {INSTRUCTIONS_MAX:,}")
+    print(f"{int(held)} passed, {int(not held)} failed")
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
