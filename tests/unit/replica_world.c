@@ -19,7 +19,7 @@ static uint64_t world_now(void *self)
     return world->now_ns;
 }
 
-void world_random(void *self, void *ret_bytes, size_t size)
+void replica_world_random(void *self, void *ret_bytes, size_t size)
 {
     struct world *world = self;
     uint8_t *bytes = ret_bytes;
@@ -46,15 +46,15 @@ static void world_set_timer(void *self, uint64_t at_ns)
     world->timer_ns = at_ns;
 }
 
-size_t world_payload_size(uint64_t number)
+size_t replica_world_payload_size(uint64_t number)
 {
     return (size_t)(number * 53 % 900) + 1;
 }
 
-enum err_code world_submit(struct world *world)
+enum err_code replica_world_submit(struct world *world)
 {
     uint64_t number = world->submitted + 1;
-    size_t size = world_payload_size(number);
+    size_t size = replica_world_payload_size(number);
     uint8_t *bytes = malloc(size);
     uint64_t index;
     enum err_code code;
@@ -94,7 +94,7 @@ static void world_commit(void *self, uint64_t index, uint64_t term, struct slice
     }
     if (world->submit_inside && world->replica) {
         world->submit_inside = false;
-        assert_int_equal(world_submit(world), ERR_NONE);
+        assert_int_equal(replica_world_submit(world), ERR_NONE);
     }
 }
 
@@ -105,7 +105,7 @@ static void world_state(void *self, enum replica_state state)
     world->states[state]++;
 }
 
-void world_init(struct world *world)
+void replica_world_init(struct world *world)
 {
     *world = (struct world){.disk = mem_disk_create(7), .random = 5, .now_ns = NS_PER_SECOND};
     world->acked = calloc(WORLD_ENTRIES_MAX, sizeof *world->acked);
@@ -119,7 +119,7 @@ void world_init(struct world *world)
     world->jobs_tail = &world->jobs;
 }
 
-enum err_code world_open(struct world *world)
+enum err_code replica_world_open(struct world *world)
 {
     struct replica_io io = {.env = &world->env,
                             .disk = mem_disk_interface(world->disk),
@@ -128,8 +128,10 @@ enum err_code world_open(struct world *world)
                             .set_timer = world_set_timer};
     struct replica_events events = {.self = world, .commit = world_commit, .state = world_state};
 
-    world->env = (struct env){
-        .self = world, .wall_ns = world_now, .monotonic_ns = world_now, .random = world_random};
+    world->env = (struct env){.self = world,
+                              .wall_ns = world_now,
+                              .monotonic_ns = world_now,
+                              .random = replica_world_random};
     world->jobs = NULL;
     world->jobs_tail = &world->jobs;
     world->timer_ns = 0;
@@ -140,27 +142,27 @@ enum err_code world_open(struct world *world)
     return replica_open(&world->options, &io, &events, &world->replica, &world->err);
 }
 
-void world_must_open(struct world *world)
+void replica_world_must_open(struct world *world)
 {
-    if (world_open(world) != ERR_NONE) {
+    if (replica_world_open(world) != ERR_NONE) {
         fail_msg("open: %s", world->err.text);
     }
 }
 
-void world_close(struct world *world)
+void replica_world_close(struct world *world)
 {
     replica_close(world->replica);
     world->replica = NULL;
 }
 
-void world_done(struct world *world)
+void replica_world_done(struct world *world)
 {
-    world_close(world);
+    replica_world_close(world);
     mem_disk_destroy(world->disk);
     free(world->acked);
 }
 
-bool world_work(struct world *world)
+bool replica_world_work(struct world *world)
 {
     struct replica_job *job = world->jobs;
 
@@ -177,13 +179,13 @@ bool world_work(struct world *world)
     return true;
 }
 
-void world_work_all(struct world *world)
+void replica_world_work_all(struct world *world)
 {
-    while (world_work(world)) {
+    while (replica_world_work(world)) {
     }
 }
 
-void world_fire_timer(struct world *world)
+void replica_world_fire_timer(struct world *world)
 {
     assert_true(world->timer_ns > 0);
     if (world->now_ns < world->timer_ns) {
@@ -193,38 +195,38 @@ void world_fire_timer(struct world *world)
     replica_timeout(world->replica);
 }
 
-enum replica_state world_state_now(const struct world *world)
+enum replica_state replica_world_state_now(const struct world *world)
 {
     return replica_status(world->replica).state;
 }
 
-void world_must_lead(struct world *world)
+void replica_world_must_lead(struct world *world)
 {
-    world_work_all(world);
-    assert_int_equal(world_state_now(world), REPLICA_LEADER);
+    replica_world_work_all(world);
+    assert_int_equal(replica_world_state_now(world), REPLICA_LEADER);
 }
 
-void world_submit_many(struct world *world, uint64_t count)
+void replica_world_submit_many(struct world *world, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
-        assert_int_equal(world_submit(world), ERR_NONE);
-        world_work_all(world);
+        assert_int_equal(replica_world_submit(world), ERR_NONE);
+        replica_world_work_all(world);
     }
 }
 
-bool world_recovers(struct world *world)
+bool replica_world_recovers(struct world *world)
 {
     uint64_t acked_last = world->acked_last;
 
-    if (world_open(world) != ERR_NONE) {
+    if (replica_world_open(world) != ERR_NONE) {
         return false;
     }
     return world->applied >= acked_last;
 }
 
-void world_pull_the_plug(struct world *world)
+void replica_world_pull_the_plug(struct world *world)
 {
     mem_disk_set_power(world->disk, 0);
-    world_close(world);
+    replica_world_close(world);
     mem_disk_crash(world->disk, MEM_DISK_DROP);
 }

@@ -37,51 +37,51 @@ struct world {
 };
 
 /* A disk, a clock and options; the replica is not open. */
-void world_init(struct world *world);
+void replica_world_init(struct world *world);
 
 /* Opens the replica on what is on the disk; world->err says why not. */
-enum err_code world_open(struct world *world);
+enum err_code replica_world_open(struct world *world);
 
 /* The same, or the test fails. */
-void world_must_open(struct world *world);
+void replica_world_must_open(struct world *world);
 
 /* Closes it, cleanly when the disk has power. */
-void world_close(struct world *world);
+void replica_world_close(struct world *world);
 
 /* Closes it and frees everything. */
-void world_done(struct world *world);
+void replica_world_done(struct world *world);
 
 /* Submits the next payload, which is known by its number. */
-enum err_code world_submit(struct world *world);
+enum err_code replica_world_submit(struct world *world);
 
 /* Bytes of the payload of this number. */
-size_t world_payload_size(uint64_t number);
+size_t replica_world_payload_size(uint64_t number);
 
 /* Submits so many, each acknowledged before the next. */
-void world_submit_many(struct world *world, uint64_t count);
+void replica_world_submit_many(struct world *world, uint64_t count);
 
 /* Works on one job and ends it. False: there was none. */
-bool world_work(struct world *world);
+bool replica_world_work(struct world *world);
 
 /* Works until there is no job. */
-void world_work_all(struct world *world);
+void replica_world_work_all(struct world *world);
 
 /* Turns the clock to the timer asked for and fires it. */
-void world_fire_timer(struct world *world);
+void replica_world_fire_timer(struct world *world);
 
 /* The state of the replica. */
-enum replica_state world_state_now(const struct world *world);
+enum replica_state replica_world_state_now(const struct world *world);
 
 /* Works until there is no job; then it leads, or the test fails. */
-void world_must_lead(struct world *world);
+void replica_world_must_lead(struct world *world);
 
 /* The world's chance, also env->random. */
-void world_random(void *self, void *ret_bytes, size_t size);
+void replica_world_random(void *self, void *ret_bytes, size_t size);
 
 /* After a crash: opens, and tells whether all that was acknowledged came back, equal. */
-bool world_recovers(struct world *world);
+bool replica_world_recovers(struct world *world);
 
 /* The power goes, unsynced writes are lost, nothing is closed cleanly. */
-void world_pull_the_plug(struct world *world);
+void replica_world_pull_the_plug(struct world *world);
 
 #endif

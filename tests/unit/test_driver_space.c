@@ -20,45 +20,45 @@ static void test_many_entries_and_cuts(void **state)
     struct replica_status status;
 
     (void)state;
-    world_init(&world);
-    world_must_open(&world);
-    world_must_lead(&world);
+    replica_world_init(&world);
+    replica_world_must_open(&world);
+    replica_world_must_lead(&world);
     for (uint64_t i = 0; i < 10000; i++) {
-        assert_int_equal(world_submit(&world), ERR_NONE);
+        assert_int_equal(replica_world_submit(&world), ERR_NONE);
         if (i % 2) {
-            world_work_all(&world);
+            replica_world_work_all(&world);
         }
         if (i % 500 == 499 && i < 9000) {
             replica_cut(world.replica, world.applied - 100);
         }
     }
-    world_work_all(&world);
+    replica_world_work_all(&world);
     status = replica_status(world.replica);
     assert_int_equal(status.last_index, 10002);
     assert_true(status.first_index > 8700);
     assert_true(replica_bytes_after(world.replica, world.applied) == 0);
     assert_true(replica_bytes_after(world.replica, 9000) <= status.log_bytes);
     replica_cut(world.replica, UINT64_MAX);
-    world_work_all(&world);
+    replica_world_work_all(&world);
     assert_true(replica_status(world.replica).first_index > 9900);
-    world_submit_many(&world, 5);
+    replica_world_submit_many(&world, 5);
     world.options.applied = world.acked_last - 10;
-    world_close(&world);
+    replica_world_close(&world);
     mem_disk_crash(world.disk, MEM_DISK_DROP);
-    world_must_open(&world);
-    world_must_lead(&world);
+    replica_world_must_open(&world);
+    replica_world_must_lead(&world);
     assert_int_equal(world.applied, 10008);
-    world_submit_many(&world, 100);
-    world_close(&world);
+    replica_world_submit_many(&world, 100);
+    replica_world_close(&world);
 
     /* Behind what the state machine holds: refused. */
     world.options.applied = 100;
-    assert_int_equal(world_open(&world), ERR_CORRUPT);
+    assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
     assert_non_null(strstr(world.err.text, "starts with entry"));
     world.options.applied = world.acked_last + 1;
-    assert_int_equal(world_open(&world), ERR_CORRUPT);
+    assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
     assert_non_null(strstr(world.err.text, "the log ends with entry"));
-    world_done(&world);
+    replica_world_done(&world);
 }
 
 /* The disk fills up: submits are refused, the leader stays, and with space it goes on by itself. */
@@ -68,39 +68,39 @@ static void test_no_space_refuses_and_recovers(void **state)
     uint64_t accepted;
 
     (void)state;
-    world_init(&world);
-    world_must_open(&world);
-    world_must_lead(&world);
+    replica_world_init(&world);
+    replica_world_must_open(&world);
+    replica_world_must_lead(&world);
     mem_disk_set_capacity(world.disk, 3 * WORLD_SEGMENT + 128);
-    while (world_submit(&world) == ERR_NONE) {
-        world_work_all(&world);
+    while (replica_world_submit(&world) == ERR_NONE) {
+        replica_world_work_all(&world);
     }
     assert_int_equal(world.err.code, ERR_NO_SPACE);
     accepted = world.submitted;
     assert_true(accepted > 20);
-    assert_int_equal(world_state_now(&world), REPLICA_LEADER);
+    assert_int_equal(replica_world_state_now(&world), REPLICA_LEADER);
     assert_int_equal(replica_status(world.replica).failure.code, ERR_NO_SPACE);
     assert_int_equal(world.acked_last, accepted + 2);
     for (uint32_t i = 0; i < 20; i++) {
-        world_fire_timer(&world);
-        assert_int_equal(world_submit(&world),
+        replica_world_fire_timer(&world);
+        assert_int_equal(replica_world_submit(&world),
                          ERR_NO_SPACE); /* Also while it is being tried again. */
-        world_work_all(&world);
+        replica_world_work_all(&world);
         assert_int_equal(replica_status(world.replica).failure.code, ERR_NO_SPACE);
     }
     mem_disk_set_capacity(world.disk, UINT64_MAX);
-    for (uint32_t i = 0; i < 20 && world_submit(&world) != ERR_NONE; i++) {
-        world_fire_timer(&world);
-        world_work_all(&world);
+    for (uint32_t i = 0; i < 20 && replica_world_submit(&world) != ERR_NONE; i++) {
+        replica_world_fire_timer(&world);
+        replica_world_work_all(&world);
     }
-    world_work_all(&world);
+    replica_world_work_all(&world);
     assert_int_equal(world.submitted, accepted + 1);
     assert_int_equal(replica_status(world.replica).failure.code, ERR_NONE);
-    world_submit_many(&world, 100);
-    world_close(&world);
+    replica_world_submit_many(&world, 100);
+    replica_world_close(&world);
     mem_disk_crash(world.disk, MEM_DISK_DROP);
-    assert_true(world_recovers(&world));
-    world_done(&world);
+    assert_true(replica_world_recovers(&world));
+    replica_world_done(&world);
 }
 
 /* A node whose disk is full starts, leads and replays. */
@@ -109,28 +109,28 @@ static void test_starts_on_a_full_disk(void **state)
     struct world world;
 
     (void)state;
-    world_init(&world);
-    world_must_open(&world);
-    world_must_lead(&world);
+    replica_world_init(&world);
+    replica_world_must_open(&world);
+    replica_world_must_lead(&world);
     mem_disk_set_capacity(world.disk, 2 * WORLD_SEGMENT + 128);
-    while (world_submit(&world) == ERR_NONE) {
-        world_work_all(&world);
+    while (replica_world_submit(&world) == ERR_NONE) {
+        replica_world_work_all(&world);
     }
     for (uint32_t i = 0; i < 6; i++) {
-        world_close(&world);
+        replica_world_close(&world);
         mem_disk_crash(world.disk, MEM_DISK_DROP);
-        assert_true(world_recovers(&world));
-        world_work_all(&world);
-        assert_int_equal(world_state_now(&world), REPLICA_LEADER);
-        assert_int_equal(world_submit(&world), ERR_NO_SPACE);
+        assert_true(replica_world_recovers(&world));
+        replica_world_work_all(&world);
+        assert_int_equal(replica_world_state_now(&world), REPLICA_LEADER);
+        assert_int_equal(replica_world_submit(&world), ERR_NO_SPACE);
     }
     mem_disk_set_capacity(world.disk, UINT64_MAX);
-    for (uint32_t i = 0; i < 20 && world_submit(&world) != ERR_NONE; i++) {
-        world_fire_timer(&world);
-        world_work_all(&world);
+    for (uint32_t i = 0; i < 20 && replica_world_submit(&world) != ERR_NONE; i++) {
+        replica_world_fire_timer(&world);
+        replica_world_work_all(&world);
     }
     assert_int_equal(replica_status(world.replica).failure.code, ERR_NONE);
-    world_done(&world);
+    replica_world_done(&world);
 }
 
 /* Writes in flight that find no space are held, tried again each second in order, and acknowledged
@@ -143,10 +143,10 @@ static void test_writes_are_held_without_space(void **state)
             struct world world;
             uint64_t commits;
 
-            world_init(&world);
-            world_must_open(&world);
-            world_must_lead(&world);
-            world_submit_many(&world, 10);
+            replica_world_init(&world);
+            replica_world_must_open(&world);
+            replica_world_must_lead(&world);
+            replica_world_submit_many(&world, 10);
             commits = world.commits;
             mem_disk_set_fault(
                 world.disk, (struct mem_disk_fault){.calls = kind ? MEM_DISK_SYNC : MEM_DISK_WRITE,
@@ -154,30 +154,30 @@ static void test_writes_are_held_without_space(void **state)
                                                     .sticky = true,
                                                     .partial = true,
                                                     .code = ERR_NO_SPACE});
-            assert_int_equal(world_submit(&world), ERR_NONE);
-            assert_int_equal(world_submit(&world), ERR_NONE);
+            assert_int_equal(replica_world_submit(&world), ERR_NONE);
+            assert_int_equal(replica_world_submit(&world), ERR_NONE);
             for (uint32_t i = 0; i < 8; i++) {
-                world_work_all(&world);
+                replica_world_work_all(&world);
                 assert_int_equal(world.commits, commits + pass);
-                assert_int_equal(world_state_now(&world), REPLICA_LEADER);
-                assert_int_equal(world_submit(&world), ERR_NO_SPACE);
+                assert_int_equal(replica_world_state_now(&world), REPLICA_LEADER);
+                assert_int_equal(replica_world_submit(&world), ERR_NO_SPACE);
                 assert_false(replica_writable(world.replica));
                 assert_int_equal(replica_status(world.replica).failure.code, ERR_NO_SPACE);
-                world_fire_timer(&world);
+                replica_world_fire_timer(&world);
             }
-            world_work_all(&world);
+            replica_world_work_all(&world);
             mem_disk_set_fault(world.disk, (struct mem_disk_fault){0});
             for (uint32_t i = 0; i < 8; i++) {
-                world_fire_timer(&world);
-                world_work_all(&world);
+                replica_world_fire_timer(&world);
+                replica_world_work_all(&world);
             }
             assert_int_equal(world.commits, commits + 2);
             assert_int_equal(replica_status(world.replica).failure.code, ERR_NONE);
-            world_submit_many(&world, 10);
-            world_close(&world);
+            replica_world_submit_many(&world, 10);
+            replica_world_close(&world);
             mem_disk_crash(world.disk, MEM_DISK_DROP);
-            assert_true(world_recovers(&world));
-            world_done(&world);
+            assert_true(replica_world_recovers(&world));
+            replica_world_done(&world);
         }
     }
 }
@@ -190,14 +190,14 @@ static void test_space_comes_and_goes(void **state)
     for (uint64_t seed = 1; seed <= 60; seed++) {
         struct world world;
 
-        world_init(&world);
-        world_must_open(&world);
-        world_must_lead(&world);
+        replica_world_init(&world);
+        replica_world_must_open(&world);
+        replica_world_must_lead(&world);
         world.random = seed;
         for (uint32_t i = 0; i < 400; i++) {
             uint8_t dice;
 
-            world_random(&world, &dice, 1);
+            replica_world_random(&world, &dice, 1);
             if (dice < 20) {
                 mem_disk_set_capacity(world.disk, (uint64_t)(dice % 5 + 2) * WORLD_SEGMENT);
             } else if (dice < 40) {
@@ -208,32 +208,32 @@ static void test_space_comes_and_goes(void **state)
                                                                        .partial = true,
                                                                        .code = ERR_NO_SPACE});
             } else if (dice < 100) {
-                world_fire_timer(&world);
+                replica_world_fire_timer(&world);
             } else if (dice < 200) {
-                (void)world_submit(&world);
+                (void)replica_world_submit(&world);
             } else if (dice < 205) {
                 replica_cut(world.replica, world.applied);
                 world.options.applied = world.applied;
             } else {
-                (void)world_work(&world);
+                (void)replica_world_work(&world);
             }
         }
         mem_disk_set_capacity(world.disk, UINT64_MAX);
         mem_disk_set_fault(world.disk, (struct mem_disk_fault){0});
         for (uint32_t i = 0; i < 12; i++) {
-            world_work_all(&world);
-            world_fire_timer(&world);
+            replica_world_work_all(&world);
+            replica_world_fire_timer(&world);
         }
-        world_work_all(&world);
-        if (world_state_now(&world) != REPLICA_LEADER) {
+        replica_world_work_all(&world);
+        if (replica_world_state_now(&world) != REPLICA_LEADER) {
             fail_msg("seed %d: %s", (int)seed, replica_status(world.replica).failure.text);
         }
         assert_int_equal(replica_status(world.replica).failure.code, ERR_NONE);
         assert_int_equal(world.acked_last, world.submitted + 2);
-        world_close(&world);
+        replica_world_close(&world);
         mem_disk_crash(world.disk, MEM_DISK_DROP);
-        assert_true(world_recovers(&world));
-        world_done(&world);
+        assert_true(replica_world_recovers(&world));
+        replica_world_done(&world);
     }
 }
 
@@ -245,23 +245,23 @@ static void test_cut_spares_the_last_begun_segment(void **state)
     for (uint64_t count = 1; count < 50; count++) {
         struct world world;
 
-        world_init(&world);
-        world_must_open(&world);
-        world_must_lead(&world);
-        world_submit_many(&world, count);
+        replica_world_init(&world);
+        replica_world_must_open(&world);
+        replica_world_must_lead(&world);
+        replica_world_submit_many(&world, count);
         mem_disk_set_fault(
             world.disk,
             (struct mem_disk_fault){.calls = MEM_DISK_WRITE, .sticky = true, .code = ERR_NO_SPACE});
-        assert_int_equal(world_submit(&world), ERR_NONE);
-        world_work_all(&world);
+        assert_int_equal(replica_world_submit(&world), ERR_NONE);
+        replica_world_work_all(&world);
         replica_cut(world.replica, UINT64_MAX);
-        world_work_all(&world);
+        replica_world_work_all(&world);
         world.options.applied = world.applied;
         mem_disk_set_power(world.disk, 0);
-        world_close(&world);
+        replica_world_close(&world);
         mem_disk_crash(world.disk, MEM_DISK_DROP);
-        assert_true(world_recovers(&world));
-        world_done(&world);
+        assert_true(replica_world_recovers(&world));
+        replica_world_done(&world);
     }
 }
 

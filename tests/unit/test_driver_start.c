@@ -22,41 +22,41 @@ static void test_restart_replays(void **state)
     uint64_t term = 0;
 
     (void)state;
-    world_init(&world);
+    replica_world_init(&world);
     for (uint32_t round = 0; round < 8; round++) {
         world.options.applied = round % 2 ? world.acked_last - world.acked_last / 3 : 0;
-        world_must_open(&world);
-        world_must_lead(&world);
+        replica_world_must_open(&world);
+        replica_world_must_lead(&world);
         assert_true(replica_status(world.replica).term > term);
         term = replica_status(world.replica).term;
         assert_string_equal(replica_note(world.replica), "");
-        world_submit_many(&world, 40);
-        world_close(&world);
+        replica_world_submit_many(&world, 40);
+        replica_world_close(&world);
         mem_disk_crash(world.disk, round % 3 ? MEM_DISK_DROP : MEM_DISK_KEEP);
     }
-    world_done(&world);
+    replica_world_done(&world);
 }
 
 /* The workload of the crash tests: entries singly and in pairs over several segments, with cuts.
  * Ends when the power goes or a call fails. */
 static void workload(struct world *world)
 {
-    world_work_all(world);
-    for (uint32_t i = 0; i < 60 && world_state_now(world) == REPLICA_LEADER; i++) {
-        if (world_submit(world) != ERR_NONE) {
+    replica_world_work_all(world);
+    for (uint32_t i = 0; i < 60 && replica_world_state_now(world) == REPLICA_LEADER; i++) {
+        if (replica_world_submit(world) != ERR_NONE) {
             break;
         }
-        if (i % 3 == 2 && world_submit(world) != ERR_NONE) {
+        if (i % 3 == 2 && replica_world_submit(world) != ERR_NONE) {
             break;
         }
-        world_work_all(world);
+        replica_world_work_all(world);
         if (i == 35) {
             replica_cut(world->replica, world->applied);
             /* From here on the state machine holds it. */
             world->options.applied = world->applied;
         }
     }
-    world_work_all(world);
+    replica_world_work_all(world);
 }
 
 /* Runs the workload until the power goes in changing call `pass`; true when it did. */
@@ -65,11 +65,11 @@ static bool crash_at(struct world *world, uint64_t pass, uint64_t seed, enum mem
     bool crashed;
 
     mem_disk_set_power(world->disk, pass);
-    if (world_open(world) == ERR_NONE) {
+    if (replica_world_open(world) == ERR_NONE) {
         workload(world);
     }
     crashed = !mem_disk_has_power(world->disk);
-    world_close(world);
+    replica_world_close(world);
     mem_disk_set_seed(world->disk, seed);
     mem_disk_crash(world->disk, loss);
     return crashed;
@@ -89,14 +89,14 @@ static void test_crash_at_every_call(void **state)
                                       : seed == 1 ? MEM_DISK_DROP
                                                   : MEM_DISK_TORN;
 
-            world_init(&world);
+            replica_world_init(&world);
             crashed = crash_at(&world, pass, seed, loss);
-            if (!world_recovers(&world)) {
+            if (!replica_world_recovers(&world)) {
                 fail_msg("call %d seed %d: %s", (int)pass, (int)seed, world.err.text);
             }
-            world_must_lead(&world);
-            world_submit_many(&world, 3);
-            world_done(&world);
+            replica_world_must_lead(&world);
+            replica_world_submit_many(&world, 3);
+            replica_world_done(&world);
         }
         assert_true(pass < 2000);
         assert_true(crashed || pass > 80);
@@ -111,14 +111,14 @@ static void test_crash_during_recovery(void **state)
         for (uint64_t second = 0; second < 14; second++) {
             struct world world;
 
-            world_init(&world);
+            replica_world_init(&world);
             (void)crash_at(&world, first, first, MEM_DISK_TORN);
             (void)crash_at(&world, second, second, MEM_DISK_TORN);
-            if (!world_recovers(&world)) {
+            if (!replica_world_recovers(&world)) {
                 fail_msg("calls %d, %d: %s", (int)first, (int)second, world.err.text);
             }
-            world_must_lead(&world);
-            world_done(&world);
+            replica_world_must_lead(&world);
+            replica_world_done(&world);
         }
     }
 }
@@ -133,14 +133,14 @@ static void test_replay_is_durable(void **state)
     for (uint64_t pass = 0; crashed; pass++) {
         struct world world;
 
-        world_init(&world);
+        replica_world_init(&world);
         crashed = crash_at(&world, pass, 0, MEM_DISK_KEEP);
-        world_must_open(&world);
+        replica_world_must_open(&world);
         mem_disk_set_power(world.disk, 0);
-        world_close(&world);
+        replica_world_close(&world);
         mem_disk_crash(world.disk, MEM_DISK_DROP);
-        assert_true(world_recovers(&world));
-        world_done(&world);
+        assert_true(replica_world_recovers(&world));
+        replica_world_done(&world);
     }
 }
 
@@ -154,11 +154,11 @@ static void test_skipped_sync_is_found(void **state)
     for (uint64_t pass = 0; crashed; pass++) {
         struct world world;
 
-        world_init(&world);
+        replica_world_init(&world);
         world.options.durable = false;
         crashed = crash_at(&world, pass, pass, MEM_DISK_DROP);
-        lost += !world_recovers(&world);
-        world_done(&world);
+        lost += !replica_world_recovers(&world);
+        replica_world_done(&world);
     }
     assert_true(lost > 20);
 }
@@ -169,17 +169,17 @@ static void test_not_durable_survives_kill(void **state)
     struct world world;
 
     (void)state;
-    world_init(&world);
+    replica_world_init(&world);
     world.options.durable = false;
-    world_must_open(&world);
-    world_must_lead(&world);
-    world_submit_many(&world, 97);
+    replica_world_must_open(&world);
+    replica_world_must_lead(&world);
+    replica_world_submit_many(&world, 97);
     assert_false(mem_disk_is_synced(world.disk));
     mem_disk_set_power(world.disk, 0);
-    world_close(&world);
+    replica_world_close(&world);
     mem_disk_crash(world.disk, MEM_DISK_KEEP);
-    assert_true(world_recovers(&world));
-    world_done(&world);
+    assert_true(replica_world_recovers(&world));
+    replica_world_done(&world);
 }
 
 /* Each disk call fails in turn: opening says so, or the replica fails at once and for good, or
@@ -193,29 +193,29 @@ static void test_every_call_fails(void **state)
         for (uint32_t variant = 0; variant < 4; variant++) {
             struct world world;
 
-            world_init(&world);
+            replica_world_init(&world);
             mem_disk_set_fault(world.disk, (struct mem_disk_fault){.calls = MEM_DISK_ALL,
                                                                    .pass = pass,
                                                                    .sticky = variant & 1,
                                                                    .partial = variant & 2,
                                                                    .code = ERR_IO});
             hit = true;
-            if (world_open(&world) == ERR_NONE) {
+            if (replica_world_open(&world) == ERR_NONE) {
                 workload(&world);
-                hit = world_state_now(&world) == REPLICA_FAILED;
+                hit = replica_world_state_now(&world) == REPLICA_FAILED;
                 if (hit) {
                     assert_int_equal(world.states[REPLICA_FAILED], 1);
                     assert_int_equal(replica_status(world.replica).failure.code, ERR_IO);
-                    assert_int_equal(world_submit(&world), ERR_IO);
+                    assert_int_equal(replica_world_submit(&world), ERR_IO);
                 }
             }
-            world_close(&world);
+            replica_world_close(&world);
             mem_disk_crash(world.disk, MEM_DISK_TORN);
-            if (!world_recovers(&world)) {
+            if (!replica_world_recovers(&world)) {
                 fail_msg("call %d: %s", (int)pass, world.err.text);
             }
-            world_must_lead(&world);
-            world_done(&world);
+            replica_world_must_lead(&world);
+            replica_world_done(&world);
         }
         assert_true(pass < 2000);
     }
@@ -230,21 +230,21 @@ static void test_start_makes_the_tail_known(void **state)
     size_t size;
 
     (void)state;
-    world_init(&world);
-    world_must_open(&world);
-    world_must_lead(&world);
-    world_submit_many(&world, 5);
-    world_pull_the_plug(&world);
-    world_must_open(&world);
-    world_pull_the_plug(&world);
+    replica_world_init(&world);
+    replica_world_must_open(&world);
+    replica_world_must_lead(&world);
+    replica_world_submit_many(&world, 5);
+    replica_world_pull_the_plug(&world);
+    replica_world_must_open(&world);
+    replica_world_pull_the_plug(&world);
     bytes = mem_disk_bytes(world.disk, "segment-0000000001", &size);
     while (bytes[size - 1] == 0) {
         size--;
     }
     mem_disk_flip(world.disk, "segment-0000000001", size - 1, 2);
-    assert_int_equal(world_open(&world), ERR_CORRUPT);
+    assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
     assert_non_null(strstr(world.err.text, "segment-0000000001: offset"));
-    world_done(&world);
+    replica_world_done(&world);
 }
 
 /* Rot in one copy of meta is mended and told; in both it is refused. */
@@ -258,30 +258,30 @@ static void test_damaged_meta(void **state)
             uint64_t term;
 
             (void)snprintf(name, sizeof name, "meta-%u", which);
-            world_init(&world);
-            world_must_open(&world);
-            world_must_lead(&world);
-            world_submit_many(&world, 3);
+            replica_world_init(&world);
+            replica_world_must_open(&world);
+            replica_world_must_lead(&world);
+            replica_world_submit_many(&world, 3);
             term = replica_status(world.replica).term;
             if (at % 2) {
-                world_close(&world);
+                replica_world_close(&world);
             } else {
-                world_pull_the_plug(&world);
+                replica_world_pull_the_plug(&world);
             }
             mem_disk_flip(world.disk, name, at, 0x40);
-            world_must_open(&world);
+            replica_world_must_open(&world);
             assert_non_null(strstr(replica_note(world.replica), name));
-            world_must_lead(&world);
+            replica_world_must_lead(&world);
             assert_int_equal(replica_status(world.replica).term, term + 1);
-            world_close(&world);
-            world_must_open(&world);
+            replica_world_close(&world);
+            replica_world_must_open(&world);
             assert_string_equal(replica_note(world.replica), "");
-            world_close(&world);
+            replica_world_close(&world);
             mem_disk_flip(world.disk, "meta-0", at, 0x40);
             mem_disk_flip(world.disk, "meta-1", 63 - at, 0x40);
-            assert_int_equal(world_open(&world), ERR_CORRUPT);
+            assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
             assert_non_null(strstr(world.err.text, "meta-0: offset"));
-            world_done(&world);
+            replica_world_done(&world);
         }
     }
 }
@@ -296,11 +296,11 @@ static void test_damage_after_a_clean_close(void **state)
     uint8_t *bytes;
 
     (void)state;
-    world_init(&world);
-    world_must_open(&world);
-    world_must_lead(&world);
-    world_submit_many(&world, 3);
-    world_close(&world);
+    replica_world_init(&world);
+    replica_world_must_open(&world);
+    replica_world_must_lead(&world);
+    replica_world_submit_many(&world, 3);
+    replica_world_close(&world);
     bytes = mem_disk_bytes(world.disk, "segment-0000000001", &size);
     for (end = size; bytes[end - 1] == 0; end--) {
     }
@@ -309,17 +309,17 @@ static void test_damage_after_a_clean_close(void **state)
 
         world.disk = mem_disk_clone(disk, 1);
         mem_disk_flip(world.disk, "segment-0000000001", at, 0x08);
-        assert_int_equal(world_open(&world), ERR_CORRUPT);
+        assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
         assert_non_null(strstr(world.err.text, "segment-0000000001"));
         assert_non_null(strstr(world.err.text, "offset"));
         mem_disk_destroy(world.disk);
         world.disk = disk;
     }
     mem_disk_lose(world.disk, "segment-0000000001");
-    assert_int_equal(world_open(&world), ERR_CORRUPT);
+    assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
     mem_disk_lose(world.disk, "segment-0000000002");
-    assert_int_equal(world_open(&world), ERR_CORRUPT);
-    world_done(&world);
+    assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
+    replica_world_done(&world);
 }
 
 /* A segment of another cluster among ours. */
@@ -332,24 +332,24 @@ static void test_foreign_cluster(void **state)
     size_t size;
 
     (void)state;
-    world_init(&ours);
-    world_init(&theirs);
+    replica_world_init(&ours);
+    replica_world_init(&theirs);
     theirs.random = 99;
-    world_must_open(&ours);
-    world_must_open(&theirs);
-    world_must_lead(&ours);
-    world_must_lead(&theirs);
+    replica_world_must_open(&ours);
+    replica_world_must_open(&theirs);
+    replica_world_must_lead(&ours);
+    replica_world_must_lead(&theirs);
     assert_true(replica_status(ours.replica).cluster_id !=
                 replica_status(theirs.replica).cluster_id);
-    world_close(&ours);
-    world_close(&theirs);
+    replica_world_close(&ours);
+    replica_world_close(&theirs);
     to = mem_disk_bytes(ours.disk, "segment-0000000001", &size);
     from = mem_disk_bytes(theirs.disk, "segment-0000000001", &size);
     memcpy(to, from, size);
-    assert_int_equal(world_open(&ours), ERR_CORRUPT);
+    assert_int_equal(replica_world_open(&ours), ERR_CORRUPT);
     assert_non_null(strstr(ours.err.text, "another cluster"));
-    world_done(&ours);
-    world_done(&theirs);
+    replica_world_done(&ours);
+    replica_world_done(&theirs);
 }
 
 /* Options that can not be: refused with nothing on disk. */
@@ -358,27 +358,27 @@ static void test_refused_options(void **state)
     struct world world;
 
     (void)state;
-    world_init(&world);
+    replica_world_init(&world);
     world.options.bootstrap = false;
-    assert_int_equal(world_open(&world), ERR_STATE);
+    assert_int_equal(replica_world_open(&world), ERR_STATE);
     assert_int_equal(mem_disk_count(world.disk, MEM_DISK_CREATE), 0);
     world.options.bootstrap = true;
     world.options.node_id = 0;
-    assert_int_equal(world_open(&world), ERR_INVALID);
+    assert_int_equal(replica_world_open(&world), ERR_INVALID);
     world.options.node_id = 1;
     world.options.segment_size = 100;
-    assert_int_equal(world_open(&world), ERR_INVALID);
+    assert_int_equal(replica_world_open(&world), ERR_INVALID);
     world.options.segment_size = WORLD_SEGMENT;
-    world_must_open(&world);
-    world_must_lead(&world);
-    world_close(&world);
+    replica_world_must_open(&world);
+    replica_world_must_lead(&world);
+    replica_world_close(&world);
     /* A log that another node wrote. */
     world.options.node_id = 2;
-    assert_int_equal(world_open(&world), ERR_UNSUPPORTED);
+    assert_int_equal(replica_world_open(&world), ERR_UNSUPPORTED);
     world.options.node_id = 1;
     world.options.bootstrap = false;
-    world_must_open(&world);
-    world_done(&world);
+    replica_world_must_open(&world);
+    replica_world_done(&world);
 }
 
 static uint64_t allocations_left;
@@ -423,40 +423,40 @@ static void test_libraft_out_of_memory(void **state)
     struct world world;
 
     (void)state;
-    world_init(&world);
-    world_must_open(&world);
-    world_must_lead(&world);
-    world_submit_many(&world, 200);
+    replica_world_init(&world);
+    replica_world_must_open(&world);
+    replica_world_must_lead(&world);
+    replica_world_submit_many(&world, 200);
     replica_cut(world.replica, 150);
-    world_work_all(&world);
+    replica_world_work_all(&world);
     world.options.applied = 190;
-    world_close(&world);
+    replica_world_close(&world);
     raft_heap_set(&heap);
     for (uint64_t left = 0;; left++) {
         enum err_code code;
 
         allocations_left = left;
-        code = world_open(&world);
+        code = replica_world_open(&world);
         if (code == ERR_NONE) {
-            world_work_all(&world);
+            replica_world_work_all(&world);
             replica_cut(world.replica, 190);
-            world_work_all(&world);
+            replica_world_work_all(&world);
         }
         allocations_left = UINT64_MAX;
-        if (code == ERR_NONE && world_state_now(&world) == REPLICA_LEADER) {
+        if (code == ERR_NONE && replica_world_state_now(&world) == REPLICA_LEADER) {
             assert_true(left > 8);
-            world_close(&world);
+            replica_world_close(&world);
             break;
         }
         if (code != ERR_NONE) {
             assert_int_equal(code, ERR_NOMEM);
         }
-        world_close(&world);
+        replica_world_close(&world);
     }
     raft_heap_set_default();
-    world_must_open(&world);
+    replica_world_must_open(&world);
     assert_true(world.applied >= 202);
-    world_done(&world);
+    replica_world_done(&world);
 }
 
 int main(void)
