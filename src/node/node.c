@@ -31,13 +31,28 @@ static void take_store_trouble(struct node *node)
         return;
     }
     if (err.code == ERR_NO_SPACE) {
-        if (node->store_trouble.code == ERR_NONE) {
-            log_write(LOG_ERROR, "writes are refused until there is room: %s", err.text);
-        }
         node->store_trouble = err;
         return;
     }
     node_stop(node, &err);
+}
+
+/* Log and store may lack room, and find it again by themselves: each change is told once. */
+static void tell_space(struct node *node)
+{
+    struct err log_trouble = replica_status(node->replica).failure;
+    const struct err *trouble = node->store_trouble.code ? &node->store_trouble : &log_trouble;
+    bool full = trouble->code == ERR_NO_SPACE;
+
+    if (full == node->told_full) {
+        return;
+    }
+    node->told_full = full;
+    if (full) {
+        log_write(LOG_ERROR, "writes are refused until there is room: %s", trouble->text);
+    } else {
+        log_write(LOG_INFO, "there is room again: writes are accepted");
+    }
 }
 
 static void check_drained(struct node *node)
@@ -57,6 +72,7 @@ static void end_turn(struct node *node)
         timers_arm(node);
         pipeline_flush(node);
         take_store_trouble(node);
+        tell_space(node);
     }
     check_drained(node);
 }
@@ -240,7 +256,13 @@ static enum err_code open_log(struct node *node, struct err *err)
         return err->code;
     }
     io.disk = node->disk;
-    return replica_open(&options, &io, &events, &node->replica, err);
+    if (replica_open(&options, &io, &events, &node->replica, err)) {
+        return err->code;
+    }
+    if (*replica_note(node->replica)) {
+        log_write(LOG_WARN, "the log was mended: %s", replica_note(node->replica));
+    }
+    return ERR_NONE;
 }
 
 enum err_code node_open(uv_loop_t *loop, const struct node_options *options, struct node **ret_node,

@@ -72,6 +72,7 @@ struct node {
     bool draining, closing;
     struct err failure;       /* Final: the node refuses until restarted. */
     struct err store_trouble; /* ERR_NO_SPACE while the store thread has no room. */
+    bool told_full;           /* The log (of messages) says that there is no room. */
 
     void (*drained)(void *context);
     void *drained_context;
