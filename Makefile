@@ -24,9 +24,10 @@ ARCHIVES := $(foreach room,$(ROOMS),$(call archive,$(room)))
 ROOM_LIBS = -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 
-# Unit tests are a program each, with what the folder's other files share; any other folder of tests is one program.
+# Unit tests are a program each; any other folder of tests is one program. The other files of tests/unit help them all:
+# they are an archive, so that a test gets only those that it calls.
 UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
-UNIT_HELPERS := $(filter-out $(UNIT:=.o),$(call objects,tests/unit/*.c))
+HELPERS := $(BUILD)/libhelpers.a
 SUITES := $(filter-out unit,$(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*.c)))))
 TESTS := $(UNIT) $(SUITES:%=$(BUILD)/tests/%/run)
 GEN := $(BUILD)/gen
@@ -63,14 +64,18 @@ COMMIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l VERSION_COMMIT src
 $(COMMIT_OBJECTS): $(BUILD)/commit
 $(COMMIT_OBJECTS): CFLAGS += -DVERSION_COMMIT='"$(COMMIT)"'
 
-$(UNIT): $(BUILD)/%: $(BUILD)/%.o $(UNIT_HELPERS) $(ARCHIVES)
+$(HELPERS): $(filter-out $(UNIT:=.o),$(call objects,tests/unit/*.c))
+	@mkdir -p $(@D) && rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(UNIT): $(BUILD)/%: $(BUILD)/%.o $(HELPERS) $(ARCHIVES)
 	@echo "  link $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(UNIT_HELPERS) $(ROOM_LIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HELPERS) $(ROOM_LIBS) -lcmocka
 
 define suite_rule
-$(BUILD)/tests/$(1)/run: $(call objects,tests/$(1)/*.c) $(UNIT_HELPERS) $(ARCHIVES)
+$(BUILD)/tests/$(1)/run: $(call objects,tests/$(1)/*.c) $(HELPERS) $(ARCHIVES)
 	@echo "  link $$@"
-	$(Q)$(CC) $(LDFLAGS) -o $$@ $(call objects,tests/$(1)/*.c) $(UNIT_HELPERS) $(ROOM_LIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $(call objects,tests/$(1)/*.c) $(HELPERS) $(ROOM_LIBS) -lcmocka
 endef
 $(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
 
