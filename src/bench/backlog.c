@@ -144,10 +144,11 @@ static void on_fetched(struct drain *drain, uint32_t connection, const struct cl
 
     buf_clear(&drain->ack);
     count = request_ack_batch(&drain->ack, drain->load.bench, reply->body);
-    if (count == UINT32_MAX) {
-        load_wrong(&drain->load, "a fetched job without a lease token");
+    if (count == UINT32_MAX || drain->ack.failed) {
+        load_wrong(&drain->load, drain->ack.failed ? "no memory for acks"
+                                                   : "a fetched job without a lease token");
     }
-    if (count == 0 || count == UINT32_MAX) {
+    if (count == 0 || count == UINT32_MAX || drain->ack.failed) {
         drain_fetch(drain, connection);
         return;
     }
@@ -202,6 +203,10 @@ enum err_code backlog_drain(struct bench *bench, const char *name, const char *q
         goto out;
     }
     request_fetch(&drain.fetch, bench, queue, BACKLOG_BATCH);
+    if (drain.fetch.failed) {
+        code = err_set(err, ERR_NOMEM, "no memory for requests");
+        goto out;
+    }
     count_everything(&drain.load);
     drain.moved_ns = drain.load.from_ns;
     for (uint32_t i = 0; i < BACKLOG_CONNECTIONS; i++) {

@@ -36,7 +36,7 @@ static enum err_code wait_for(struct client *client, struct call *call, struct e
     return code;
 }
 
-enum err_code call_server(const struct bench *bench, struct slice request, struct call *call,
+enum err_code call_server(const struct bench *bench, const struct buf *request, struct call *call,
                           struct err *err)
 {
     const struct client_options options = {
@@ -49,12 +49,18 @@ enum err_code call_server(const struct bench *bench, struct slice request, struc
     enum err_code code;
 
     buf_init(&call->body, REQUEST_SIZE_MAX);
+    if (request->failed) {
+        return err_set(err, ERR_NOMEM, "no memory for a request");
+    }
     code = client_create(&options, &client, err);
     if (code == ERR_NONE) {
-        client_send(client, 0, request);
+        client_send(client, 0, buf_slice(request));
         code = wait_for(client, call, err);
     }
     client_destroy(client);
+    if (code == ERR_NONE && call->body.failed) {
+        code = err_set(err, ERR_NOMEM, "no memory for a reply");
+    }
     return code;
 }
 
@@ -72,7 +78,7 @@ enum err_code call_info(const struct bench *bench, pid_t *ret_pid, struct err *e
 
     buf_init(&request, REQUEST_SIZE_MAX);
     request_build(&request, bench, "/api/v1/info", slice_of(NULL, 0));
-    code = call_server(bench, buf_slice(&request), &call, err);
+    code = call_server(bench, &request, &call, err);
     buf_done(&request);
     if (code == ERR_NONE && scan_number(buf_slice(&call.body), "\"pid\":", &pid)) {
         *ret_pid = (pid_t)pid;
@@ -89,7 +95,7 @@ static enum err_code ask_ready(const struct bench *bench, bool *ret_ready, struc
 
     buf_init(&request, REQUEST_SIZE_MAX);
     request_build(&request, bench, "/readyz", slice_of(NULL, 0));
-    code = call_server(bench, buf_slice(&request), &call, err);
+    code = call_server(bench, &request, &call, err);
     buf_done(&request);
     call_done(&call);
     if (code == ERR_NONE) {

@@ -14,9 +14,9 @@ struct call {
 };
 
 /* Sends the request to bench->address over a connection of its own and waits. ERR_CLOSED: nobody
- * answers; ERR_TIMEOUT: not within the limit, or interrupted. The caller calls call_done in each
- * case. Main thread. */
-enum err_code call_server(const struct bench *bench, struct slice request, struct call *call,
+ * answers; ERR_TIMEOUT: not within the limit, or interrupted; ERR_NOMEM: also for a failed
+ * `request`. The caller calls call_done in each case. Main thread. */
+enum err_code call_server(const struct bench *bench, const struct buf *request, struct call *call,
                           struct err *err) MUST_USE;
 void call_done(struct call *call);
 

@@ -58,6 +58,11 @@ static void on_delivered(struct lifecycle *life, uint32_t connection,
     }
     buf_clear(&life->ack);
     request_ack(&life->ack, life->load.bench, job_id, token);
+    if (life->ack.failed) {
+        load_wrong(&life->load, "no memory for an ack");
+        send_fetch(life, connection);
+        return;
+    }
     life->acking[connection - life->options.producer_count] = true;
     client_send(life->load.client, connection, buf_slice(&life->ack));
 }
@@ -66,6 +71,7 @@ static void on_acked(struct lifecycle *life, uint32_t connection, const struct c
 {
     if (load_accept(&life->load, reply)) {
         life->acked_count++;
+        life->done = life->options.job_count > 0 && life->acked_count >= life->options.job_count;
         load_count(&life->load, reply, 1);
         if (reply->received_ns >= life->load.from_ns && reply->received_ns < life->load.until_ns) {
             hist_add(&life->ack_latency, reply->received_ns - reply->sent_ns);
@@ -93,7 +99,7 @@ static void on_reply(void *context, uint32_t connection, const struct client_rep
 /* Jobs that must come to the workers, as far as is known. */
 static uint64_t expected(const struct lifecycle *life)
 {
-    return life->sent_count - life->refused_count;
+    return life->sent_count - life->refused_count + life->options.job_count;
 }
 
 /* When the next enqueue may leave; NEVER: when a delivery has made room. */
@@ -163,6 +169,9 @@ enum err_code lifecycle_init(struct lifecycle *life, struct bench *bench,
         return code;
     }
     request_fetch(&life->fetch, bench, options->queue, 0);
+    if (life->fetch.failed) {
+        return err_set(err, ERR_NOMEM, "no memory for requests");
+    }
     for (uint32_t i = 0; i < options->worker_count; i++) {
         send_fetch(life, options->producer_count + i);
     }
@@ -199,7 +208,7 @@ static enum err_code finish(struct lifecycle *life, struct err *err)
 
 enum err_code lifecycle_run(struct lifecycle *life, struct err *err)
 {
-    enum err_code code = load_run(&life->load, pump, life, NULL, err);
+    enum err_code code = load_run(&life->load, pump, life, &life->done, err);
 
-    return code == ERR_NONE && life->options.producer_count > 0 ? finish(life, err) : code;
+    return code == ERR_NONE ? finish(life, err) : code;
 }

@@ -18,8 +18,9 @@ struct lifecycle_options {
     const char *queue;
     uint32_t producer_count; /* May be 0: then others enqueue. */
     uint32_t worker_count;
-    uint32_t waiting_max;              /* Closed loop. */
-    uint64_t interval_ns;              /* Not 0: open loop. */
+    uint32_t job_count;   /* Jobs that others enqueue; the run ends when they are acked. */
+    uint32_t waiting_max; /* Closed loop. */
+    uint64_t interval_ns; /* Not 0: open loop. */
     lifecycle_delivery_fn on_delivery; /* May be NULL. */
     void *context;
 };
@@ -39,6 +40,7 @@ struct lifecycle {
     uint64_t sent_until_ns; /* When producers stop. */
     uint64_t delivered_count;
     uint64_t acked_count;
+    bool done; /* All of job_count were acked. */
     struct hist enqueue_latency;
     struct hist ack_latency;
 };
@@ -49,7 +51,7 @@ enum err_code lifecycle_init(struct lifecycle *life, struct bench *bench,
                              const struct lifecycle_options *options, struct err *err) MUST_USE;
 void lifecycle_done(struct lifecycle *life);
 
-/* Runs the window, then lets the workers finish what was enqueued, for a few seconds; what is then
+/* Runs the window, then lets the workers finish what was enqueued; what is then
  * missing is counted as wrong. load.done counts acks in the window. Errors as client_turn. */
 enum err_code lifecycle_run(struct lifecycle *life, struct err *err) MUST_USE;
 

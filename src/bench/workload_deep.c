@@ -81,7 +81,7 @@ static enum err_code fetch_first(struct bench *bench, const char *queue, uint64_
 
     buf_init(&request, REQUEST_SIZE_MAX);
     request_fetch(&request, bench, queue, 0);
-    code = call_server(bench, buf_slice(&request), &call, err);
+    code = call_server(bench, &request, &call, err);
     buf_done(&request);
     if (code == ERR_NONE && call.status != 200) {
         code = err_set(err, ERR_STATE, "the first fetch answered %u", call.status);

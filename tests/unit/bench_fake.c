@@ -44,6 +44,7 @@ struct bench_fake {
     int stop_fds[2];
     uint16_t port;
     struct peer peers[PEERS_MAX];
+    uint32_t peer_count; /* Places that were ever used. */
     struct job *jobs;
     uint32_t first_job, job_count;
 };
@@ -261,6 +262,7 @@ static void accept_one(struct bench_fake *fake)
             *peer = (struct peer){.fd = fd};
             buf_init(&peer->in, BYTES_MAX);
             buf_init(&peer->out, BYTES_MAX);
+            fake->peer_count = i < fake->peer_count ? fake->peer_count : i + 1;
             return;
         }
     }
@@ -269,7 +271,7 @@ static void accept_one(struct bench_fake *fake)
 
 static void serve_peers(struct bench_fake *fake)
 {
-    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+    for (uint32_t i = 0; i < fake->peer_count; i++) {
         struct peer *peer = &fake->peers[i];
 
         if (peer->fd < 0) {
@@ -292,14 +294,14 @@ static void *serve(void *context)
     for (;;) {
         waits[0] = (struct pollfd){.fd = fake->stop_fds[0], .events = POLLIN};
         waits[1] = (struct pollfd){.fd = fake->listen_fd, .events = POLLIN};
-        for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        for (uint32_t i = 0; i < fake->peer_count; i++) {
             waits[i + 2] = (struct pollfd){.fd = fake->peers[i].fd, .events = POLLIN};
         }
-        (void)poll(waits, PEERS_MAX + 2, fake->job_count > 0 && !is_ready(fake) ? 1 : -1);
+        (void)poll(waits, fake->peer_count + 2, fake->job_count > 0 && !is_ready(fake) ? 1 : -1);
         if (waits[0].revents) {
             return NULL;
         }
-        for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        for (uint32_t i = 0; i < fake->peer_count; i++) {
             if (waits[i + 2].revents) {
                 peer_read(&fake->peers[i]);
             }
