@@ -16,6 +16,14 @@
 #define BACKOFF_MIN_NS (100 * NS_PER_MS)
 #define BACKOFF_MAX_NS (1000 * NS_PER_MS)
 
+/* What must be left on the disk beside what is to be written. */
+#define ROOM_MIN (16 * MIB)
+
+/* RocksDB looks every five seconds whether a full disk has room again. When there was some all this
+ * time and it still says full, then it hangs (seen: an atomic flush whose manifest write failed):
+ * only opening the files again helps. */
+#define STUCK_NS (30 * NS_PER_SECOND)
+
 /* When this much was written and then nothing for so long, it is flushed: memtables go, and a
  * restart replays little. */
 #define IDLE_FLUSH_BYTES (1 * MIB)
@@ -26,6 +34,7 @@ struct task {
     uint64_t attempts;
     uint64_t backoff_ns;  /* 0 = the last attempt did not fail. */
     uint64_t retry_at_ns; /* Monotonic; 0 = at once. */
+    uint64_t stuck_at_ns; /* Since when it fails though there is room; 0 = it does not. */
     struct err failure;
 };
 
@@ -102,18 +111,36 @@ static enum err_code attempt_flush(struct drain *drain, struct err *err)
     return code ? code : refresh_persisted(drain, err);
 }
 
+/* True when a disk that has room was called full for too long. With the mutex. */
+static bool is_stuck(const struct drain *drain, struct task *task, bool has_room)
+{
+    uint64_t limit_ns = drain->hooks.stuck_ns ? drain->hooks.stuck_ns : STUCK_NS;
+
+    if (!has_room) {
+        task->stuck_at_ns = 0;
+        return false;
+    }
+    if (!task->stuck_at_ns) {
+        task->stuck_at_ns = now_ns();
+    }
+    return now_ns() - task->stuck_at_ns >= limit_ns;
+}
+
 /* Notes how an attempt ended. With the mutex. */
-static void end_attempt(struct drain *drain, struct task *task, const struct err *failure)
+static void end_attempt(struct drain *drain, struct task *task, const struct err *failure,
+                        bool has_room)
 {
     task->attempts++;
     task->failure = *failure;
     if (!failure->code) {
-        task->wanted = false;
-        task->backoff_ns = 0;
-        task->retry_at_ns = 0;
+        *task = (struct task){.attempts = task->attempts};
         return;
     }
-    if (failure->code != ERR_NO_SPACE) {
+    if (failure->code == ERR_NO_SPACE && is_stuck(drain, task, has_room)) {
+        task->failure.code = ERR_IO;
+        (void)err_prefix(&task->failure, "restart to recover");
+    }
+    if (task->failure.code != ERR_NO_SPACE) {
         drain->dead = true;
         return;
     }
@@ -128,13 +155,19 @@ static void end_attempt(struct drain *drain, struct task *task, const struct err
 static void run_write(struct drain *drain)
 {
     uint64_t cut = drain->changes_cut > drain->changes_cut_written ? drain->changes_cut : 0;
+    uint64_t room = ROOM_MIN + drain->state.unflushed;
     struct rocks_written written = {0};
     struct err err = {0};
+    bool has_room;
 
     pthread_mutex_unlock(&drain->mutex);
-    err.code = attempt_write(drain, cut, &written, &err);
+    /* The write may set off a flush of all that is in memory. */
+    has_room = !rocks_room(drain->options.rocks, room + epoch_bytes(drain->epoch), &err);
+    if (has_room) {
+        err.code = attempt_write(drain, cut, &written, &err);
+    }
     pthread_mutex_lock(&drain->mutex);
-    end_attempt(drain, &drain->tasks[TASK_WRITE], &err);
+    end_attempt(drain, &drain->tasks[TASK_WRITE], &err, has_room);
     if (err.code) {
         return;
     }
@@ -155,12 +188,17 @@ static void run_write(struct drain *drain)
 /* With the mutex, which is let go during the work. */
 static void run_flush(struct drain *drain)
 {
+    uint64_t room = ROOM_MIN + drain->state.unflushed;
     struct err err = {0};
+    bool has_room;
 
     pthread_mutex_unlock(&drain->mutex);
-    err.code = attempt_flush(drain, &err);
+    has_room = !rocks_room(drain->options.rocks, room, &err);
+    if (has_room) {
+        err.code = attempt_flush(drain, &err);
+    }
     pthread_mutex_lock(&drain->mutex);
-    end_attempt(drain, &drain->tasks[TASK_FLUSH], &err);
+    end_attempt(drain, &drain->tasks[TASK_FLUSH], &err, has_room);
     if (!err.code) {
         drain->state.flushes++;
         drain->state.unflushed = 0;

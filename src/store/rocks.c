@@ -12,9 +12,11 @@
 
 #include <dirent.h>
 #include <endian.h>
+#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PATH_SIZE_MAX 4096
@@ -34,6 +36,7 @@
 #define OPEN_THREADS 2
 #define PERSISTED_TIER 2
 #define TABLES_TEXT_MAX (64 * KIB)
+#define OPEN_ROOM (4 * MIB)
 
 /* A memtable is made of blocks of this size. They must be mappings of their own: in malloc's heap
  * they stay there after the flush that freed them (seen: 190 MB for a million rows, 3 MB with
@@ -300,6 +303,23 @@ static enum err_code open_failed(const struct rocks *rocks, char *owned_text, st
     return rocks_fail(err, owned_text, "open the store");
 }
 
+enum err_code rocks_room(const struct rocks *rocks, uint64_t bytes, struct err *err)
+{
+    struct statvfs stat;
+    uint64_t room;
+
+    if (statvfs(rocks->dir, &stat) < 0) {
+        return err_set(err, ERR_IO, "no free space known of %s: %s", rocks->dir,
+                       strerrordesc_np(errno));
+    }
+    room = (uint64_t)stat.f_bavail * stat.f_frsize;
+    if (room < bytes) {
+        return err_set(err, ERR_NO_SPACE, "the disk has %llu MiB left and %llu are needed",
+                       (unsigned long long)(room / MIB), (unsigned long long)(bytes / MIB));
+    }
+    return ERR_NONE;
+}
+
 static enum err_code open_db(struct rocks *rocks, struct err *err)
 {
     char *db_dir = join(rocks->dir, "db");
@@ -310,6 +330,9 @@ static enum err_code open_db(struct rocks *rocks, struct err *err)
         return err_set(err, ERR_NOMEM, "no memory for a path");
     }
     code = create_dirs(db_dir, err);
+    if (!code) {
+        code = rocks_room(rocks, OPEN_ROOM, err); /* Its log file dies of a full disk. */
+    }
     if (!code) {
         rocks->db = rocksdb_open_column_families(
             rocks->options[0], db_dir, ROCKS_COUNT, family_names,

@@ -17,6 +17,7 @@ struct store_hooks {
     /* Called on the store thread, which holds no lock; may block, or end the process. At a BEFORE
      * point an error takes the place of the call that would follow. */
     enum err_code (*at)(void *context, enum store_point point, struct err *err);
+    uint64_t stuck_ns; /* In place of the time after which RocksDB is given up; 0 = as usual. */
 };
 
 /* Sets the hooks of a store, before its first epoch is frozen. */
