@@ -98,6 +98,7 @@ static enum err_code open_segments(struct start *start, struct segments_found *r
         .first_size = FIRST_SEGMENT_SIZE,
         .cluster_id = replica->meta.slot.cluster_id,
         .durable_index = replica->meta.slot.durable_index,
+        .needed_index = replica->options.applied + 1,
     };
     enum err_code code;
 
@@ -198,15 +199,6 @@ static enum err_code bootstrap(struct start *start, struct err *err)
 
 static enum err_code check_log(const struct replica *replica, struct err *err)
 {
-    uint64_t applied = replica->options.applied;
-    uint64_t first_index = segments_first_index(replica->segments);
-
-    if (applied + 1 < first_index) {
-        return err_set(err, ERR_CORRUPT,
-                       "the log starts with entry %" PRIu64 " (its first segment, offset 40), but "
-                       "entry %" PRIu64 " is needed",
-                       first_index, applied + 1);
-    }
     if (segments_last_term(replica->segments) > replica->meta.slot.term) {
         return err_set(
             err, ERR_CORRUPT, "meta-%u: offset 40: term %" PRIu64 ", but the log has term %" PRIu64,

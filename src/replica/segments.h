@@ -30,6 +30,8 @@ struct segments_options {
     uint64_t cluster_id;    /* Known from meta; records of another one are refused. */
     uint64_t durable_index; /* Known from meta: entries up to it were synced, so they can not be a
                                torn tail. */
+    uint64_t needed_index;  /* The first entry that is still needed: a log that starts behind it
+                               lacks segments. 0: any start will do. */
 };
 
 /* Called for each record of the log in index order while it is opened. Not ERR_NONE: the opening

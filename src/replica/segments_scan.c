@@ -491,6 +491,23 @@ static enum err_code mend(struct scan *scan, struct err *err)
     return code;
 }
 
+/* A log that starts too late has lost its first segments; they can not be told by their numbers,
+ * since the first ones are removed in time. */
+static enum err_code check_start(struct scan *scan, struct err *err)
+{
+    const struct segments *segments = scan->segments;
+    uint64_t needed_index = segments->options.needed_index;
+
+    if (segments->count == 0 || !needed_index || segments->items[0].first_index <= needed_index) {
+        return ERR_NONE;
+    }
+    segments_name(segments->items[0].sequence, scan->name);
+    return err_set(err, ERR_CORRUPT,
+                   "%s: offset 40: it is the oldest segment and starts with entry %" PRIu64
+                   ", but entry %" PRIu64 " is needed: older segments are missing",
+                   scan->name, segments->items[0].first_index, needed_index);
+}
+
 static enum err_code scan_all(struct scan *scan, struct err *err)
 {
     const struct segments *segments = scan->segments;
@@ -519,7 +536,8 @@ static enum err_code scan_all(struct scan *scan, struct err *err)
                        scan->name, segments->worker.written, segments->last_index,
                        segments->options.durable_index);
     }
-    return mend(scan, err);
+    code = check_start(scan, err);
+    return code ? code : mend(scan, err);
 }
 
 enum err_code segments_exist(struct disk *disk, bool *ret_exist, struct err *err)
