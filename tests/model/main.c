@@ -1,0 +1,651 @@
+/* Random operations, drawn from few names so that they collide, given to core and to the model:
+ * every reply must agree, and now and then every job, every queue, the indexes, the state hash and
+ * a restart.
+ *
+ *   run                   20,000 operations of one new seed
+ *   run --seed N          the same run again
+ *   run --ops N           that many operations */
+#include "base/env.h"
+#include "base/limits.h"
+#include "base/reply.h"
+#include "core/queue.h"
+#include "core/tables.h"
+#include "store/kv_mem.h"
+#include "tests/model/model.h"
+#include "wire/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define OPS_DEFAULT 20000
+#define ENTRY_OPS 12
+#define RECENT 24
+
+struct planned {
+    const struct op_spec *spec;
+    void *request;
+    uint32_t unit;
+};
+
+struct run {
+    uint64_t random;
+    uint64_t seed;
+    uint64_t op;
+    struct model *model;
+    struct model *saved; /* At the start of a unit. */
+    struct kv_mem *mem;
+    struct core *core;
+    struct arena requests;
+    struct arena replies;
+    struct planned planned[ENTRY_OPS];
+    uint32_t planned_count;
+    struct core_applied applied;
+    uint64_t index;
+    uint64_t clock_ns;
+    uint64_t agreed[OP_RESUME + 1];
+    uint64_t refused[OP_RESUME + 1];
+};
+
+static uint32_t draw(struct run *run, uint32_t bound)
+{
+    run->random = run->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(run->random >> 33) % bound;
+}
+
+static void complain(const struct run *run, const char *what)
+{
+    (void)printf("model: seed %llu, operation %llu: %s\nreplay: tests/run model with --seed %llu\n"
+                 "0 passed, 1 failed\n",
+                 (unsigned long long)run->seed, (unsigned long long)run->op, what,
+                 (unsigned long long)run->seed);
+    exit(1);
+}
+
+static struct slice pick(struct run *run, const char *const *words, uint32_t count)
+{
+    return slice_text(words[draw(run, count)]);
+}
+
+static struct slice draw_queue(struct run *run)
+{
+    static const char *const names[] = {"a", "b", "c", "a/b", "d"};
+
+    return draw(run, 200) ? pick(run, names, ARRAY_COUNT(names)) : slice_of(NULL, 0);
+}
+
+static struct slice draw_json(struct run *run)
+{
+    static const char *const values[] = {"", "", "1", "{\"a\":[1,2]}", "null", "\"x\"", "{}"};
+
+    return pick(run, values, ARRAY_COUNT(values));
+}
+
+/* How far back the first active job behind some recent place is. */
+static uint32_t draw_active(struct run *run)
+{
+    uint32_t count = run->model->job_count;
+    uint32_t start = draw(run, 4 * RECENT);
+
+    for (uint32_t back = start; back < count && back < start + 1000; back++) {
+        if (run->model->jobs[count - 1 - back].state == JOB_ACTIVE) {
+            return back;
+        }
+    }
+    return start;
+}
+
+/* A job id, mostly of an active or recent job; now and then none. */
+static struct slice draw_job(struct run *run, const struct model_job **ret_job)
+{
+    uint32_t count = run->model->job_count;
+    uint32_t back = draw(run, 3)    ? draw_active(run)
+                    : draw(run, 10) ? draw(run, RECENT)
+                                    : draw(run, count + 1);
+
+    *ret_job = NULL;
+    if (count == 0 || back >= count || draw(run, 60) == 0) {
+        return slice_text(draw(run, 2) ? "job_x" : "job_0000000000000001000000000f");
+    }
+    *ret_job = &run->model->jobs[count - 1 - back];
+    return slice_text(arena_printf(&run->requests, "%s", (*ret_job)->id.text));
+}
+
+/* No token, the current one, an older or later one, another job's, or rubbish. */
+static struct slice draw_token(struct run *run, const struct model_job *job)
+{
+    uint32_t kind = draw(run, 12);
+    uint32_t epoch;
+
+    if (!job || kind < 4) {
+        return slice_of(NULL, 0);
+    }
+    if (kind == 4) {
+        return slice_text(draw(run, 2) ? "rubbish" : "job_1.1");
+    }
+    if (kind == 5) {
+        job = &run->model->jobs[draw(run, run->model->job_count)];
+    }
+    epoch = job->epoch + (kind == 6 ? 1 : 0);
+    if (kind <= 8 && epoch > 1) {
+        epoch -= 1;
+    }
+    return epoch == 0 ? slice_of(NULL, 0)
+                      : slice_text(arena_printf(&run->requests, "%s.%u", job->id.text + 4, epoch));
+}
+
+static void draw_enqueue(struct run *run, struct op_enqueue *op)
+{
+    op->queue = draw_queue(run);
+    op->payload = draw_json(run);
+    op->tags = draw_json(run);
+    op->checkpoint = draw_json(run);
+    op->has = draw(run, 32);
+    op->priority = draw(run, 4);
+    op->max_retries = (int32_t)draw(run, 6) - 1;
+    op->retry_backoff = draw(run, JOB_BACKOFF_COUNT);
+    op->retry_base_delay = draw(run, 4) * 700;
+    op->retry_max_delay = draw(run, 3) * 2000;
+    op->expire_after = draw(run, 4) ? 0 : 1 + draw(run, 20000);
+    if (draw(run, 5) == 0) {
+        op->has |= 1u << (OP_ENQUEUE_HAS_DELAY - 1);
+        op->delay = draw(run, 8000);
+    }
+    if (draw(run, 12) == 0) {
+        op->has |= 1u << (OP_ENQUEUE_HAS_SCHEDULED_AT - 1);
+        op->scheduled_at = run->model->now_ns - 5 * NS_PER_SECOND + draw(run, 10) * NS_PER_SECOND;
+    }
+}
+
+static void draw_fetch(struct run *run, struct op_fetch *op)
+{
+    static const char *const workers[] = {"", "w1", "w2"};
+    uint32_t count = 1 + draw(run, 4);
+    struct slice *queues = arena_array(&run->requests, count, sizeof(*queues));
+
+    for (uint32_t i = 0; i < count; i++) {
+        queues[i] = draw_queue(run);
+        if (queues[i].size == 0) {
+            queues[i] = slice_text("nowhere");
+        }
+    }
+    op->queues = (struct list){.items = queues, .count = count};
+    op->worker_id = pick(run, workers, ARRAY_COUNT(workers));
+    op->hostname = pick(run, workers, ARRAY_COUNT(workers));
+    op->timeout = (int32_t)draw(run, 8) - 1;
+    op->lease_duration = draw(run, 3) ? 0 : (int32_t)draw(run, 10) - 1;
+    op->count = (int32_t)draw(run, 6) - 1;
+}
+
+static bool is_in(const struct op_heartbeat_item *items, uint32_t count, struct slice key)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (slice_equal(items[i].key, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Keys of a map are unique: the codec keeps the last of equal ones. */
+static void draw_heartbeat(struct run *run, struct op_heartbeat *op)
+{
+    uint32_t drawn = draw(run, 5);
+    uint32_t count = 0;
+    struct op_heartbeat_item *items = arena_array(&run->requests, drawn, sizeof(*items));
+
+    while (drawn-- > 0) {
+        struct op_heartbeat_item *item = &items[count];
+        const struct model_job *job;
+
+        item->key = draw_job(run, &job);
+        item->job.lease_token = draw_token(run, job);
+        item->job.progress = draw_json(run);
+        item->job.checkpoint = draw_json(run);
+        count += is_in(items, count, item->key) ? 0 : 1;
+    }
+    op->jobs = (struct list){.items = items, .count = count};
+}
+
+static void draw_request(struct run *run, uint32_t code, void *request)
+{
+    const struct model_job *job;
+    struct op_ack *ack = request;
+    struct op_fail *fail = request;
+
+    switch (code) {
+    case OP_ENQUEUE:
+        draw_enqueue(run, request);
+        break;
+    case OP_FETCH:
+        draw_fetch(run, request);
+        break;
+    case OP_ACK:
+        ack->job_id = draw_job(run, &job);
+        ack->lease_token = draw_token(run, job);
+        ack->result = draw_json(run);
+        ack->checkpoint = draw(run, 3) ? slice_of(NULL, 0) : draw_json(run);
+        break;
+    case OP_FAIL:
+        fail->job_id = draw_job(run, &job);
+        fail->lease_token = draw_token(run, job);
+        fail->error = draw_json(run);
+        fail->no_retry = draw(run, 8) == 0;
+        break;
+    case OP_HEARTBEAT:
+        draw_heartbeat(run, request);
+        break;
+    case OP_CANCEL:
+        ((struct op_cancel *)request)->job_id = draw_job(run, &job);
+        break;
+    case OP_TICK:
+        core_tick(run->core, request);
+        break;
+    default:
+        ((struct op_pause *)request)->queue = draw_queue(run);
+    }
+}
+
+static uint32_t draw_code(struct run *run, bool in_unit)
+{
+    static const uint8_t codes[] = {OP_ENQUEUE, OP_ENQUEUE,   OP_ENQUEUE, OP_ENQUEUE, OP_FETCH,
+                                    OP_FETCH,   OP_FETCH,     OP_ACK,     OP_ACK,     OP_FAIL,
+                                    OP_FAIL,    OP_HEARTBEAT, OP_CANCEL,  OP_TICK,    OP_TICK};
+    uint32_t code = draw(run, 25)  ? codes[draw(run, ARRAY_COUNT(codes))]
+                    : draw(run, 2) ? OP_RESUME
+                                   : OP_PAUSE;
+
+    return in_unit && code == OP_TICK ? OP_FETCH : code;
+}
+
+/* An entry of some operations, some of them in units. Requests are drawn before the model moves on.
+ */
+static void plan(struct run *run, struct buf *buf)
+{
+    uint32_t count = 1 + draw(run, ENTRY_OPS);
+    uint32_t unit = 0;
+
+    run->planned_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct planned *planned = &run->planned[run->planned_count++];
+        struct op_head head = {0};
+
+        if (draw(run, 6) == 0) {
+            unit = draw(run, 3) ? 0 : i + 1;
+        }
+        planned->spec = op_find(draw_code(run, unit != 0));
+        planned->unit = unit;
+        planned->request = arena_alloc(&run->requests, planned->spec->request->size);
+        draw_request(run, planned->spec->code, planned->request);
+        head.unit = unit;
+        if (!entry_add(buf, planned->spec, &head, planned->request)) {
+            complain(run, "the entry is full");
+        }
+    }
+}
+
+static void print_reply(struct buf *buf, const struct op_spec *spec, uint16_t code,
+                        const void *reply)
+{
+    if (code) {
+        (void)buf_add_text(buf, reply_row((enum reply_code)code)->name);
+    } else {
+        json_write(spec->reply, JSON_REST, reply, buf);
+    }
+    (void)buf_add_byte(buf, '\0');
+}
+
+static void compare_reply(struct run *run, const struct planned *planned,
+                          const struct op_result *result, uint16_t code, const void *reply)
+{
+    uint16_t core_code =
+        result->err.code == ERR_NONE ? REPLY_NONE : (uint16_t)reply_for_err(&result->err);
+    struct buf have;
+    struct buf want;
+
+    buf_init(&have, 4 * MIB);
+    buf_init(&want, 4 * MIB);
+    print_reply(&have, planned->spec, core_code, result->reply);
+    print_reply(&want, planned->spec, code, reply);
+    if (!slice_equal(buf_slice(&have), buf_slice(&want))) {
+        (void)printf("%s\n core:  %s\n model: %s\n", planned->spec->name, (char *)have.data,
+                     (char *)want.data);
+        complain(run, "the replies differ");
+    }
+    buf_done(&have);
+    buf_done(&want);
+    run->agreed[planned->spec->code]++;
+    run->refused[planned->spec->code] += code ? 1 : 0;
+}
+
+/* The model's reply. An enqueue is told the id that core made; the purge is core's own affair. */
+static uint16_t ask_model(struct run *run, const struct planned *planned,
+                          const struct op_result *result, void *reply)
+{
+    if (planned->spec->code == OP_ENQUEUE) {
+        const struct op_enqueue_reply *made = result->reply;
+
+        ((struct op_enqueue_reply *)reply)->job_id = made ? made->job_id : slice_text("none");
+    }
+    return model_apply(run->model, planned->spec->code, planned->request, reply);
+}
+
+/* Jobs that the purge removed: each must have been terminal for the retention, and their number is
+ * the reply's. Called for the one tick of an entry that purges, when the model has come to it. */
+static void follow_purge(struct run *run, struct op_tick_reply *reply)
+{
+    struct model *model = run->model;
+    uint32_t gone = 0;
+
+    for (uint32_t i = 0; reply->purged && i < model->job_count; i++) {
+        struct model_job *job = &model->jobs[i];
+        struct job_object *object;
+        struct err err;
+
+        if (!job->gone && job_state_is_terminal(job->state) &&
+            job->ended_at + 60 * NS_PER_SECOND <= model->now_ns &&
+            core_job_get(run->core, slice_text(job->id.text), &run->replies, &object, &err) ==
+                ERR_NOT_FOUND) {
+            job->gone = true;
+            gone++;
+        }
+    }
+    if (gone != reply->purged) {
+        complain(run, "the purge removed other jobs than old ones");
+    }
+    reply->purged = 0;
+    reply->events_cut = 0;
+}
+
+/* Compares one unit, or one operation that stands alone; returns how many operations that were. */
+static uint32_t compare_group(struct run *run, uint32_t first)
+{
+    const struct planned *planned = run->planned;
+    uint32_t count = 1;
+    uint16_t code = REPLY_NONE;
+    void *replies[ENTRY_OPS];
+
+    while (planned[first].unit && first + count < run->planned_count &&
+           planned[first + count].unit == planned[first].unit) {
+        count++;
+    }
+    if (planned[first].unit) {
+        memcpy(run->saved, run->model, sizeof(*run->model));
+    }
+    for (uint32_t i = 0; i < count && !code; i++) {
+        replies[i] = arena_alloc(&run->replies, planned[first + i].spec->reply->size);
+        code = ask_model(run, &planned[first + i], &run->applied.results[first + i], replies[i]);
+    }
+    if (planned[first].spec->code == OP_TICK && run->applied.results[first].reply) {
+        follow_purge(run, (struct op_tick_reply *)(uintptr_t)run->applied.results[first].reply);
+    }
+    if (code && planned[first].unit) {
+        memcpy(run->model, run->saved, sizeof(*run->model));
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        compare_reply(run, &planned[first + i], &run->applied.results[first + i], code,
+                      code ? NULL : replies[i]);
+    }
+    run->op += count;
+    return count;
+}
+
+static void expect_text(struct run *run, const char *what, struct slice have,
+                        const struct model_text *want)
+{
+    if (!slice_is(have, want->text)) {
+        complain(run, what);
+    }
+}
+
+static void compare_job(struct run *run, const struct model_job *want)
+{
+    struct job_object *have = NULL;
+    struct err err;
+    enum err_code code =
+        core_job_get(run->core, slice_text(want->id.text), &run->replies, &have, &err);
+
+    if (want->gone || code != ERR_NONE) {
+        if (!want->gone || code != ERR_NOT_FOUND) {
+            complain(run, "a job is there for one side only");
+        }
+        return;
+    }
+    expect_text(run, "payload", have->payload, &want->payload);
+    expect_text(run, "tags", have->tags, &want->tags);
+    expect_text(run, "checkpoint", have->checkpoint, &want->checkpoint);
+    expect_text(run, "progress", have->progress, &want->progress);
+    expect_text(run, "result", have->result, &want->result);
+    expect_text(run, "worker_id", have->worker_id, &want->worker);
+    expect_text(run, "hostname", have->hostname, &want->host);
+    expect_text(run, "queue", have->queue, &run->model->queues[want->queue].name);
+    if (have->state != want->state || have->priority != want->priority ||
+        have->attempt != want->attempt || have->max_retries != want->max_retries) {
+        complain(run, "state, priority or attempts of a job");
+    }
+    if (have->scheduled_at != want->run_at || have->expire_at != want->expire_at ||
+        have->created_at != want->created_at || have->started_at != want->started_at ||
+        have->completed_at != want->completed_at || have->failed_at != want->failed_at ||
+        have->lease_expires_at != want->lease_end) {
+        complain(run, "a time of a job");
+    }
+    if (have->errors.count != (want->errors < 50 ? want->errors : 50)) {
+        complain(run, "the number of error records");
+    }
+    if (have->errors.count) {
+        const struct job_error *errors = have->errors.items;
+
+        expect_text(run, "the last error", errors[have->errors.count - 1].error, &want->last_error);
+    }
+}
+
+static uint64_t oldest_pending(const struct model *model, uint32_t queue)
+{
+    uint64_t oldest = 0;
+
+    for (uint32_t i = 0; i < model->job_count; i++) {
+        const struct model_job *job = &model->jobs[i];
+
+        if (!job->gone && job->queue == queue && job->state == JOB_PENDING &&
+            (oldest == 0 || job->ready_at < oldest)) {
+            oldest = job->ready_at;
+        }
+    }
+    return oldest;
+}
+
+static void compare_queue(struct run *run, const struct queue_object *have)
+{
+    const struct model *model = run->model;
+    uint32_t at = 0;
+
+    while (at < model->queue_count && !slice_is(have->name, model->queues[at].name.text)) {
+        at++;
+    }
+    if (at == model->queue_count || have->paused != model->queues[at].paused ||
+        have->created_at != model->queues[at].created_at ||
+        have->enqueued_total != model->queues[at].enqueued ||
+        have->completed_total != model->queues[at].completed ||
+        have->failed_total != model->queues[at].failed) {
+        complain(run, "a queue or its totals");
+    }
+    if (have->pending != model_count(model, at, JOB_PENDING) ||
+        have->active != model_count(model, at, JOB_ACTIVE) ||
+        have->scheduled != model_count(model, at, JOB_SCHEDULED) ||
+        have->retrying != model_count(model, at, JOB_RETRYING) ||
+        have->completed != model_count(model, at, JOB_COMPLETED) ||
+        have->dead != model_count(model, at, JOB_DEAD) ||
+        have->cancelled != model_count(model, at, JOB_CANCELLED) ||
+        have->oldest_pending_at != oldest_pending(model, at)) {
+        complain(run, "a counter of a queue");
+    }
+}
+
+static void compare_all(struct run *run)
+{
+    struct list queues;
+    struct err err;
+    uint64_t hash = 0;
+
+    for (uint32_t i = 0; i < run->model->job_count; i++) {
+        compare_job(run, &run->model->jobs[i]);
+    }
+    if (core_queues_get(run->core, run->model->now_ns, &run->replies, &queues, &err) != ERR_NONE ||
+        queues.count != run->model->queue_count) {
+        complain(run, "the list of queues");
+    }
+    for (uint32_t i = 0; i < queues.count; i++) {
+        compare_queue(run, &((const struct queue_object *)queues.items)[i]);
+    }
+    if (core_check(run->core, &err) != ERR_NONE) {
+        complain(run, err.text);
+    }
+    if (core_hash_scan(run->core, &hash, &err) != ERR_NONE ||
+        hash != core_mark(run->core).state_hash) {
+        complain(run, "the state hash is not the rows'");
+    }
+}
+
+static void open_core(struct run *run)
+{
+    struct core_options options = {UINT64_C(60000), 3000};
+    struct kv_mark mark = kv_mem_committed(run->mem);
+    struct err err;
+
+    core_close(run->core);
+    run->core = NULL;
+    if (core_open(kv_mem_kv(run->mem), &mark, &options, &run->core, &err) != ERR_NONE) {
+        complain(run, err.text);
+    }
+}
+
+static void move_clock(struct run *run)
+{
+    if (draw(run, 3) == 0) {
+        run->clock_ns += draw(run, 2500) * NS_PER_MS;
+    }
+    if (draw(run, 300) == 0) {
+        run->clock_ns += draw(run, 100) * NS_PER_SECOND;
+    }
+    if (draw(run, 100) == 0) {
+        run->clock_ns -= draw(run, 5000) * NS_PER_MS;
+    }
+}
+
+static void step(struct run *run)
+{
+    struct buf buf;
+    struct err err;
+
+    arena_clear(&run->requests);
+    arena_clear(&run->replies);
+    run->model->arena = &run->replies;
+    move_clock(run);
+    if (run->clock_ns > run->model->now_ns) {
+        run->model->now_ns = run->clock_ns;
+    }
+    buf_init(&buf, ENTRY_SIZE_MAX);
+    plan(run, &buf);
+    if (!entry_seal(&buf, run->clock_ns, run->seed) ||
+        core_apply(run->core, ++run->index, 1, buf_slice(&buf), &run->replies, &run->applied,
+                   &err) != ERR_NONE) {
+        complain(run, err.text);
+    }
+    for (uint32_t i = 0; i < run->planned_count;) {
+        i += compare_group(run, i);
+    }
+    buf_done(&buf);
+    if (draw(run, 150) == 0) {
+        compare_all(run);
+    }
+    if (draw(run, 200) == 0) {
+        open_core(run);
+    }
+}
+
+/* Ticks until nothing is due, long after everything was over: all jobs must be gone, or still wait
+ * for a worker. */
+static void finish(struct run *run)
+{
+    compare_all(run);
+    for (uint32_t i = 0; i < 10; i++) {
+        struct op_tick tick;
+        struct buf buf;
+        struct err err;
+
+        run->clock_ns += 200 * NS_PER_SECOND;
+        buf_init(&buf, ENTRY_SIZE_MAX);
+        core_tick(run->core, &tick);
+        if (!entry_add(&buf, &op_tick_spec, NULL, &tick) ||
+            !entry_seal(&buf, run->clock_ns, run->seed) ||
+            core_apply(run->core, ++run->index, 1, buf_slice(&buf), &run->replies, &run->applied,
+                       &err) != ERR_NONE) {
+            complain(run, err.text);
+        }
+        buf_done(&buf);
+        arena_clear(&run->replies);
+    }
+    for (uint32_t i = 0; i < run->model->job_count; i++) {
+        const struct model_job *job = &run->model->jobs[i];
+        struct job_object *object;
+        struct err err;
+
+        if (job_state_is_terminal(job->state) &&
+            core_job_get(run->core, slice_text(job->id.text), &run->replies, &object, &err) !=
+                ERR_NOT_FOUND) {
+            complain(run, "an old job was never purged");
+        }
+    }
+}
+
+static void start(struct run *run)
+{
+    struct err err;
+
+    run->random = run->seed;
+    run->clock_ns = UINT64_C(1767225600) * NS_PER_SECOND;
+    run->model = calloc(1, sizeof(*run->model));
+    run->saved = calloc(1, sizeof(*run->saved));
+    if (!run->model || !run->saved || kv_mem_create(TABLE_COUNT, &run->mem, &err) != ERR_NONE) {
+        complain(run, "no memory");
+    }
+    arena_init(&run->requests, ENTRY_ARENA_MAX);
+    arena_init(&run->replies, ENTRY_ARENA_MAX);
+    open_core(run);
+}
+
+int main(int argc, char **argv)
+{
+    static struct run run;
+    uint64_t ops = OPS_DEFAULT;
+
+    env_system()->random(env_system()->self, &run.seed, sizeof(run.seed));
+    run.seed >>= 32;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        uint64_t number = strtoull(argv[i + 1], NULL, 10);
+
+        if (strcmp(argv[i], "--seed") == 0) {
+            run.seed = number;
+        } else if (strcmp(argv[i], "--ops") == 0) {
+            ops = number;
+        }
+    }
+    start(&run);
+    while (run.op < ops && run.model->job_count + ENTRY_OPS < MODEL_JOBS_MAX) {
+        step(&run);
+    }
+    finish(&run);
+    (void)printf("model: seed %llu, %llu operations, %u jobs\n", (unsigned long long)run.seed,
+                 (unsigned long long)run.op, run.model->job_count);
+    for (uint32_t i = OP_ENQUEUE; i <= OP_RESUME; i++) {
+        (void)printf("  %-9s %6llu agreed, %llu of them refused\n", op_find(i)->name,
+                     (unsigned long long)run.agreed[i], (unsigned long long)run.refused[i]);
+    }
+    (void)printf("1 passed, 0 failed\n");
+    core_close(run.core);
+    kv_mem_destroy(run.mem);
+    arena_done(&run.requests);
+    arena_done(&run.replies);
+    free(run.model);
+    free(run.saved);
+    return 0;
+}

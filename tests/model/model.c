@@ -1,0 +1,533 @@
+/* The plain queue: see model.h. */
+#include "tests/model/model.h"
+
+#include "base/limits.h"
+#include "base/reply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void set_text(struct model_text *text, struct slice slice)
+{
+    assert(slice.size < MODEL_TEXT_MAX);
+    (void)snprintf(text->text, sizeof(text->text), "%.*s", (int)slice.size,
+                   slice.size ? (const char *)slice.data : "");
+}
+
+static struct slice get_text(const struct model_text *text)
+{
+    return slice_text(text->text);
+}
+
+/* A copy that lives as long as the reply: the model itself goes on. */
+static struct slice copy(struct model *model, const char *text)
+{
+    struct slice result = {0};
+    bool done = arena_copy(model->arena, slice_text(text), &result);
+
+    assert(done);
+    return result;
+}
+
+struct model_job *model_find(struct model *model, const char *id)
+{
+    for (uint32_t i = 0; i < model->job_count; i++) {
+        if (!model->jobs[i].gone && strcmp(model->jobs[i].id.text, id) == 0) {
+            return &model->jobs[i];
+        }
+    }
+    return NULL;
+}
+
+static struct model_job *find_slice(struct model *model, struct slice id)
+{
+    char text[80];
+
+    (void)snprintf(text, sizeof(text), "%.*s", (int)id.size, id.size ? (const char *)id.data : "");
+    return model_find(model, text);
+}
+
+static uint32_t find_queue(struct model *model, struct slice name)
+{
+    for (uint32_t i = 0; i < model->queue_count; i++) {
+        if (slice_is(name, model->queues[i].name.text)) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+static uint32_t make_queue(struct model *model, struct slice name)
+{
+    uint32_t at = find_queue(model, name);
+
+    if (at != UINT32_MAX) {
+        return at;
+    }
+    at = model->queue_count++;
+    assert(at < MODEL_QUEUES_MAX);
+    model->queues[at] = (struct model_queue){.created_at = model->now_ns};
+    set_text(&model->queues[at].name, name);
+    return at;
+}
+
+uint64_t model_count(const struct model *model, uint32_t queue, enum job_state state)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < model->job_count; i++) {
+        const struct model_job *job = &model->jobs[i];
+
+        count += !job->gone && job->queue == queue && job->state == state ? 1 : 0;
+    }
+    return count;
+}
+
+static void become_pending(struct model *model, struct model_job *job)
+{
+    job->state = JOB_PENDING;
+    job->run_at = 0;
+    job->ready_at = model->now_ns;
+    job->ready_order = ++model->ready_order;
+}
+
+static void end(struct model *model, struct model_job *job, enum job_state state)
+{
+    job->state = state;
+    job->run_at = 0;
+    job->ended_at = model->now_ns;
+    if (state == JOB_DEAD) {
+        job->failed_at = model->now_ns;
+    }
+}
+
+static void stop_running(struct model_job *job)
+{
+    job->lease_end = 0;
+    job->worker.text[0] = '\0';
+    job->host.text[0] = '\0';
+}
+
+static void add_error(struct model_job *job, struct slice text)
+{
+    job->errors++;
+    set_text(&job->last_error, text);
+}
+
+static uint16_t enqueue(struct model *model, const struct op_enqueue *op,
+                        struct op_enqueue_reply *reply)
+{
+    bool at = (op->has >> (OP_ENQUEUE_HAS_SCHEDULED_AT - 1)) & 1;
+    bool delay = (op->has >> (OP_ENQUEUE_HAS_DELAY - 1)) & 1;
+    struct model_job *job = &model->jobs[model->job_count];
+
+    if (op->queue.size == 0 || (at && delay)) {
+        return REPLY_VALIDATION_ERROR;
+    }
+    assert(model->job_count < MODEL_JOBS_MAX);
+    *job = (struct model_job){.queue = make_queue(model, op->queue), .created_at = model->now_ns};
+    job->priority = (op->has & 1) ? op->priority : 2;
+    job->max_retries = (op->has & 2) ? op->max_retries : 3;
+    job->backoff = (op->has & 4) ? op->retry_backoff : (uint32_t)JOB_BACKOFF_EXPONENTIAL;
+    job->base_ms = (op->has & 8) ? op->retry_base_delay : 5000;
+    job->max_ms = (op->has & 16) ? op->retry_max_delay : 600000;
+    job->expire_at = op->expire_after ? model->now_ns + op->expire_after * NS_PER_MS : 0;
+    set_text(&job->payload, op->payload.size ? op->payload : slice_text("{}"));
+    set_text(&job->tags, op->tags);
+    set_text(&job->checkpoint, op->checkpoint);
+    if (at || delay) {
+        job->state = JOB_SCHEDULED;
+        job->run_at = at ? op->scheduled_at : model->now_ns + op->delay * NS_PER_MS;
+    } else {
+        become_pending(model, job);
+    }
+    model->queues[job->queue].enqueued++;
+    model->job_count++;
+    set_text(&job->id, reply->job_id);
+    reply->status = job->state;
+    return REPLY_NONE;
+}
+
+/* The pending job of a queue that goes first. */
+static struct model_job *next_ready(struct model *model, uint32_t queue)
+{
+    struct model_job *best = NULL;
+
+    for (uint32_t i = 0; i < model->job_count; i++) {
+        struct model_job *job = &model->jobs[i];
+
+        if (job->gone || job->queue != queue || job->state != JOB_PENDING) {
+            continue;
+        }
+        if (!best || job->priority < best->priority ||
+            (job->priority == best->priority && job->ready_order < best->ready_order)) {
+            best = job;
+        }
+    }
+    return best;
+}
+
+static void token_of(const struct model_job *job, char text[MODEL_TEXT_MAX])
+{
+    (void)snprintf(text, MODEL_TEXT_MAX, "%s.%u", job->id.text + 4, job->epoch);
+}
+
+static void claim(struct model *model, const struct op_fetch *op, struct model_job *job,
+                  struct op_fetch_job *ret)
+{
+    int32_t seconds = op->lease_duration > 0 ? op->lease_duration
+                      : op->timeout > 0      ? op->timeout
+                                             : 60;
+    char token[MODEL_TEXT_MAX];
+
+    job->state = JOB_ACTIVE;
+    job->attempt++;
+    job->epoch++;
+    job->started_at = model->now_ns;
+    job->lease_ms = (uint64_t)seconds * 1000;
+    job->lease_end = model->now_ns + job->lease_ms * NS_PER_MS;
+    set_text(&job->worker, op->worker_id);
+    set_text(&job->host, op->hostname);
+    token_of(job, token);
+    *ret = (struct op_fetch_job){
+        .job_id = copy(model, job->id.text),
+        .queue = get_text(&model->queues[job->queue].name),
+        .payload = copy(model, job->payload.text),
+        .attempt = (uint32_t)job->attempt,
+        .max_retries = (int32_t)job->max_retries,
+        .lease_duration = (uint32_t)seconds,
+        .checkpoint = copy(model, job->checkpoint.text),
+        .tags = copy(model, job->tags.text),
+        .lease_token = copy(model, token),
+        .lease_expires_at = job->lease_end,
+    };
+}
+
+static uint16_t fetch(struct model *model, const struct op_fetch *op, struct op_fetch_reply *reply)
+{
+    uint32_t wanted = op->count < 1 ? 1 : op->count > 512 ? 512 : (uint32_t)op->count;
+    struct op_fetch_job *jobs = arena_array(model->arena, wanted, sizeof(*jobs));
+    uint32_t expired = 0;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < op->queues.count; i++) {
+        uint32_t queue = find_queue(model, ((const struct slice *)op->queues.items)[i]);
+
+        while (queue != UINT32_MAX && !model->queues[queue].paused && count < wanted) {
+            struct model_job *job = next_ready(model, queue);
+            bool is_expired = job && job->expire_at && job->expire_at <= model->now_ns;
+
+            if (!job || (is_expired && expired == 64)) {
+                break;
+            }
+            if (is_expired) {
+                add_error(job, slice_text("job expired"));
+                end(model, job, JOB_DEAD);
+                expired++;
+            } else {
+                claim(model, op, job, &jobs[count++]);
+            }
+        }
+    }
+    reply->jobs = (struct list){.items = jobs, .count = count};
+    return REPLY_NONE;
+}
+
+static bool token_is(struct slice token, const struct model_job *job, uint32_t epoch)
+{
+    char text[MODEL_TEXT_MAX];
+
+    (void)snprintf(text, sizeof(text), "%s.%u", job->id.text + 4, epoch);
+    return slice_is(token, text);
+}
+
+static bool token_makes_sense(struct slice token)
+{
+    return token.size > 27 && token.data[26] == '.';
+}
+
+/* REPLY_NONE: the job may be ended now, or was by the same verb (*repeated). */
+static uint16_t may_end(struct model_job *job, struct slice token, char verb, uint16_t refuse,
+                        bool *repeated)
+{
+    *repeated = false;
+    if (token.size && !token_makes_sense(token)) {
+        return REPLY_VALIDATION_ERROR;
+    }
+    if (!job) {
+        return refuse;
+    }
+    if (token.size == 0) {
+        return job->state == JOB_ACTIVE ? REPLY_NONE : refuse;
+    }
+    if (job->state == JOB_ACTIVE && token_is(token, job, job->epoch)) {
+        return REPLY_NONE;
+    }
+    if (job->last_verb == verb && token_is(token, job, job->last_epoch)) {
+        *repeated = true;
+        return REPLY_NONE;
+    }
+    return REPLY_LEASE_LOST;
+}
+
+static void note_end(struct model_job *job, char verb)
+{
+    job->last_epoch = job->epoch;
+    job->last_verb = verb;
+    job->last_state = job->state;
+    job->last_next_at = 0;
+    job->last_remaining = 0;
+}
+
+static uint16_t ack(struct model *model, const struct op_ack *op, struct op_ack_reply *reply)
+{
+    struct model_job *job = find_slice(model, op->job_id);
+    bool repeated;
+    uint16_t refused = may_end(job, op->lease_token, 'a', REPLY_ACK_ERROR, &repeated);
+
+    if (refused) {
+        return refused;
+    }
+    if (!repeated) {
+        stop_running(job);
+        set_text(&job->result, op->result);
+        if (op->checkpoint.size) {
+            set_text(&job->checkpoint, op->checkpoint);
+        }
+        end(model, job, JOB_COMPLETED);
+        job->completed_at = model->now_ns;
+        model->queues[job->queue].completed++;
+        note_end(job, 'a');
+    }
+    reply->status = slice_text("ok");
+    return REPLY_NONE;
+}
+
+static uint64_t delay_ms(const struct model_job *job)
+{
+    uint64_t delay = job->backoff == JOB_BACKOFF_NONE ? 0 : job->base_ms;
+
+    for (int64_t i = 1; i < job->attempt && delay < DURATION_MS_MAX; i++) {
+        if (job->backoff == JOB_BACKOFF_LINEAR) {
+            delay += job->base_ms;
+        } else if (job->backoff == JOB_BACKOFF_EXPONENTIAL) {
+            delay *= 2;
+        }
+    }
+    if (job->max_ms && delay > job->max_ms) {
+        delay = job->max_ms;
+    }
+    return delay > DURATION_MS_MAX ? DURATION_MS_MAX : delay;
+}
+
+static uint16_t fail(struct model *model, const struct op_fail *op, struct op_fail_reply *reply)
+{
+    struct model_job *job = find_slice(model, op->job_id);
+    bool repeated;
+    uint16_t refused = may_end(job, op->lease_token, 'f', REPLY_FAIL_ERROR, &repeated);
+
+    if (refused) {
+        return refused;
+    }
+    if (!repeated) {
+        int64_t left = op->no_retry ? 0 : job->max_retries - job->attempt;
+
+        stop_running(job);
+        add_error(job, op->error);
+        model->queues[job->queue].failed++;
+        job->failed_at = model->now_ns;
+        if (left > 0) {
+            job->state = JOB_RETRYING;
+            job->run_at = model->now_ns + delay_ms(job) * NS_PER_MS;
+        } else {
+            end(model, job, JOB_DEAD);
+        }
+        note_end(job, 'f');
+        job->last_next_at = job->run_at;
+        job->last_remaining = left > 0 ? (uint32_t)left : 0;
+    }
+    reply->status = job->last_state;
+    reply->next_attempt_at = job->last_next_at;
+    reply->attempts_remaining = job->last_remaining;
+    return REPLY_NONE;
+}
+
+static const char *why_cancel(const struct model_job *job)
+{
+    if (!job) {
+        return "unknown";
+    }
+    if (job->state == JOB_ACTIVE) {
+        return "lease_lost";
+    }
+    if (job->state == JOB_SCHEDULED || job->state == JOB_RETRYING) {
+        return "pending";
+    }
+    return job_state_name(job->state);
+}
+
+static void add_id(struct list *list, struct slice id)
+{
+    ((struct slice *)list->items)[list->count++] = id;
+}
+
+static void beat(struct model *model, const struct op_heartbeat_item *item,
+                 struct op_heartbeat_reply *reply)
+{
+    struct op_heartbeat_reply_item *answers = reply->jobs.items;
+    struct op_heartbeat_job_reply *answer = &answers[reply->jobs.count].job;
+    struct model_job *job = find_slice(model, item->key);
+    struct slice token = item->job.lease_token;
+
+    answers[reply->jobs.count++].key = item->key;
+    if (!job || job->state != JOB_ACTIVE || (token.size && !token_is(token, job, job->epoch))) {
+        answer->status = slice_text("cancel");
+        answer->reason = slice_text(why_cancel(job));
+        add_id(job ? &reply->canceled : &reply->unknown, item->key);
+        return;
+    }
+    job->lease_end = model->now_ns + job->lease_ms * NS_PER_MS;
+    if (item->job.progress.size) {
+        set_text(&job->progress, item->job.progress);
+    }
+    if (item->job.checkpoint.size) {
+        set_text(&job->checkpoint, item->job.checkpoint);
+    }
+    answer->status = slice_text("ok");
+    answer->lease_expires_at = job->lease_end;
+    add_id(&reply->acked, item->key);
+}
+
+static uint16_t heartbeat(struct model *model, const struct op_heartbeat *op,
+                          struct op_heartbeat_reply *reply)
+{
+    const struct op_heartbeat_item *items = op->jobs.items;
+    uint32_t count = op->jobs.count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i].job.lease_token.size && !token_makes_sense(items[i].job.lease_token)) {
+            return REPLY_VALIDATION_ERROR;
+        }
+    }
+    reply->jobs.items = arena_array(model->arena, count, sizeof(struct op_heartbeat_reply_item));
+    reply->acked.items = arena_array(model->arena, count, sizeof(struct slice));
+    reply->unknown.items = arena_array(model->arena, count, sizeof(struct slice));
+    reply->canceled.items = arena_array(model->arena, count, sizeof(struct slice));
+    for (uint32_t i = 0; i < count; i++) {
+        beat(model, &items[i], reply);
+    }
+    return REPLY_NONE;
+}
+
+static uint16_t cancel(struct model *model, const struct op_cancel *op,
+                       struct op_cancel_reply *reply)
+{
+    struct model_job *job = find_slice(model, op->job_id);
+    bool active = job && job->state == JOB_ACTIVE;
+
+    if (!job || job_state_is_terminal(job->state)) {
+        return REPLY_CANCEL_ERROR;
+    }
+    end(model, job, JOB_CANCELLED);
+    if (active) {
+        note_end(job, 'c');
+    }
+    reply->status = slice_text(active ? "cancelling" : "cancelled");
+    return REPLY_NONE;
+}
+
+static uint64_t due_of(const struct model_job *job)
+{
+    uint64_t never = UINT64_MAX;
+    uint64_t expire = job->expire_at ? job->expire_at : never;
+
+    if (job->gone || job_state_is_terminal(job->state)) {
+        return never;
+    }
+    if (job->state == JOB_ACTIVE) {
+        return job->lease_end;
+    }
+    return job->run_at && job->run_at < expire ? job->run_at : expire;
+}
+
+static struct model_job *first_due(struct model *model)
+{
+    struct model_job *best = NULL;
+
+    for (uint32_t i = 0; i < model->job_count; i++) {
+        if (due_of(&model->jobs[i]) <= model->now_ns &&
+            (!best || due_of(&model->jobs[i]) < due_of(best))) {
+            best = &model->jobs[i];
+        }
+    }
+    return best;
+}
+
+static void reclaim(struct model *model, struct model_job *job)
+{
+    add_error(job, slice_text("lease expired"));
+    stop_running(job);
+    if (job->attempt >= (job->max_retries > 1 ? job->max_retries : 1)) {
+        end(model, job, JOB_DEAD);
+    } else {
+        become_pending(model, job);
+    }
+    note_end(job, 'r');
+}
+
+static uint16_t tick(struct model *model, struct op_tick_reply *reply)
+{
+    struct model_job *job;
+
+    for (uint32_t i = 0; i < 1024 && (job = first_due(model)) != NULL; i++) {
+        if (job->state == JOB_ACTIVE) {
+            reclaim(model, job);
+            reply->reclaimed++;
+        } else if (job->expire_at && job->expire_at <= model->now_ns) {
+            add_error(job, slice_text("job expired"));
+            end(model, job, JOB_DEAD);
+            reply->expired++;
+        } else {
+            become_pending(model, job);
+            reply->promoted++;
+        }
+    }
+    return REPLY_NONE;
+}
+
+static uint16_t set_paused(struct model *model, struct slice name, bool paused,
+                           struct op_queue_reply *reply)
+{
+    if (name.size == 0) {
+        return REPLY_VALIDATION_ERROR;
+    }
+    model->queues[make_queue(model, name)].paused = paused;
+    reply->status = slice_text(paused ? "paused" : "resumed");
+    return REPLY_NONE;
+}
+
+uint16_t model_apply(struct model *model, uint32_t code, const void *request, void *reply)
+{
+    switch (code) {
+    case OP_ENQUEUE:
+        return enqueue(model, request, reply);
+    case OP_FETCH:
+        return fetch(model, request, reply);
+    case OP_ACK:
+        return ack(model, request, reply);
+    case OP_FAIL:
+        return fail(model, request, reply);
+    case OP_HEARTBEAT:
+        return heartbeat(model, request, reply);
+    case OP_CANCEL:
+        return cancel(model, request, reply);
+    case OP_TICK:
+        return tick(model, reply);
+    case OP_PAUSE:
+        return set_paused(model, ((const struct op_pause *)request)->queue, true, reply);
+    case OP_RESUME:
+        return set_paused(model, ((const struct op_resume *)request)->queue, false, reply);
+    default:
+        abort();
+    }
+}

@@ -1,0 +1,88 @@
+/* A queue as plain as can be: one array of jobs, searched from end to end. What core answers must
+ * be what this answers.
+ *
+ * It shares with core only the structs of requests and replies. It knows nothing of rows, indexes
+ * or bytes. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "core/job.h"
+#include "core/ops.h"
+
+#define MODEL_JOBS_MAX 30000
+#define MODEL_QUEUES_MAX 16
+#define MODEL_TEXT_MAX 48
+
+struct model_text {
+    char text[MODEL_TEXT_MAX]; /* "" = absent. */
+};
+
+struct model_job {
+    bool gone; /* Purged. */
+    struct model_text id;
+    uint32_t queue;
+    enum job_state state;
+    uint32_t priority;
+    uint32_t backoff;
+    int64_t attempt;
+    int64_t max_retries;
+    uint64_t base_ms;
+    uint64_t max_ms;
+    uint64_t ready_order;
+    uint64_t ready_at;
+    uint64_t run_at;
+    uint64_t expire_at;
+    uint64_t created_at;
+    uint64_t started_at;
+    uint64_t completed_at;
+    uint64_t failed_at;
+    uint64_t ended_at;
+    uint64_t lease_end;
+    uint64_t lease_ms;
+    uint32_t epoch;
+    uint32_t last_epoch; /* That ended, how, and what was answered. */
+    char last_verb;      /* 'a', 'f', 'r', 'c' or 0. */
+    uint32_t last_state;
+    uint64_t last_next_at;
+    uint32_t last_remaining;
+    uint32_t errors;
+    struct model_text last_error;
+    struct model_text payload;
+    struct model_text tags;
+    struct model_text checkpoint;
+    struct model_text progress;
+    struct model_text result;
+    struct model_text worker;
+    struct model_text host;
+};
+
+struct model_queue {
+    struct model_text name;
+    bool paused;
+    uint64_t created_at;
+    uint64_t enqueued;
+    uint64_t completed;
+    uint64_t failed;
+};
+
+struct model {
+    struct model_job jobs[MODEL_JOBS_MAX];
+    uint32_t job_count;
+    struct model_queue queues[MODEL_QUEUES_MAX];
+    uint32_t queue_count;
+    uint64_t ready_order;
+    uint64_t now_ns;
+    struct arena *arena; /* For replies. */
+};
+
+/* The answer of an operation: REPLY_NONE and the reply filled, or the contract's code. For enqueue
+ * the reply's job_id is the one that core made: the model learns it. */
+uint16_t model_apply(struct model *model, uint32_t code, const void *request, void *reply);
+
+/* The job of that id; NULL when there is none. */
+struct model_job *model_find(struct model *model, const char *id);
+
+/* Jobs of a queue in a state. */
+uint64_t model_count(const struct model *model, uint32_t queue, enum job_state state);
+
+#endif
