@@ -45,7 +45,7 @@ struct golden {
     uint64_t index;
     uint32_t line;
     bool quiet;
-    bool hushed; /* Between `quiet` and `loud`. */
+    bool hushed;     /* Between `quiet` and `loud`. */
     bool failed;     /* A check did not hold; the output says which. */
     char (*ids)[32]; /* ids[n]: the id of job n, "" when there is none. */
     uint32_t id_room;
