@@ -438,19 +438,56 @@ static void test_counts_and_due(void **state)
     core_fixture_done(&fixture);
 }
 
-/* A whole life of a small job within one entry costs its done row, the event row, and the queue and
- * meta rows. */
-static void test_writes_of_a_life(void **state)
+/* Opening fails at each call of the store, leaves nothing behind, and works once the store does. */
+static void test_open_failures(void **state)
 {
     struct core_fixture fixture;
-    uint64_t before;
+    enum err_code code = ERR_IO;
 
     (void)state;
     core_fixture_init(&fixture);
-    (void)core_fixture_run(&fixture, "pause", "{\"queue\":\"q\"}");
-    before = kv_mem_writes(fixture.mem);
-    (void)core_fixture_run(&fixture, "enqueue", "{\"queue\":\"q\",\"payload\":{\"a\":1}}");
-    assert_int_equal(kv_mem_writes(fixture.mem) - before, 5); /* payload job event queue meta */
+    (void)core_fixture_run(&fixture, "enqueue", "{\"queue\":\"q\"}");
+    for (uint64_t n = 1; code != ERR_NONE; n++) {
+        struct kv_mark mark = core_mark(fixture.core);
+        struct core *core = NULL;
+
+        assert_true(n < 10);
+        fixture.fault.calls = 0;
+        fixture.fault.fail_at = n;
+        code = core_open(&fixture.fault.kv, &mark, &fixture.options, &core, &fixture.err);
+        assert_true(code == ERR_IO || (code == ERR_NONE && n > 3));
+        assert_true((core != NULL) == (code == ERR_NONE));
+        core_close(core);
+    }
+    core_fixture_done(&fixture);
+}
+
+static uint64_t writes_of(struct core_fixture *fixture, const char *op, const char *json)
+{
+    uint64_t before = kv_mem_writes(fixture->mem);
+
+    (void)core_fixture_run(fixture, op, json);
+    return kv_mem_writes(fixture->mem) - before;
+}
+
+/* Puts and removes of each step; every entry also writes its event row, the meta row and a changed
+ * queue's row. What a store that writes back has left of a life is in tests/golden/writes.txt. */
+static void test_writes_of_each_step(void **state)
+{
+    struct core_fixture fixture;
+    const struct op_enqueue_reply *reply;
+    char json[64];
+
+    (void)state;
+    core_fixture_init(&fixture);
+    (void)core_fixture_run(&fixture, "pause", "{\"queue\":\"p\"}");
+    assert_int_equal(writes_of(&fixture, "enqueue", "{\"queue\":\"q\",\"payload\":1}"), 2 + 3);
+    reply = fixture.applied.results[0].reply;
+    (void)snprintf(json, sizeof(json), "{\"job_id\":\"%.*s\"}", (int)reply->job_id.size,
+                   (const char *)reply->job_id.data);
+    assert_int_equal(writes_of(&fixture, "fetch", "{\"queues\":[\"q\"]}"), 1 + 2);
+    assert_int_equal(writes_of(&fixture, "fetch", "{\"queues\":[\"q\"]}"), 1);
+    assert_int_equal(writes_of(&fixture, "ack", json), 2 + 3);
     core_fixture_done(&fixture);
 }
 
@@ -467,7 +504,8 @@ int main(void)
         cmocka_unit_test(test_claims_are_bounded_in_bytes),
         cmocka_unit_test(test_heartbeats_are_bounded_in_bytes),
         cmocka_unit_test(test_counts_and_due),
-        cmocka_unit_test(test_writes_of_a_life),
+        cmocka_unit_test(test_open_failures),
+        cmocka_unit_test(test_writes_of_each_step),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
