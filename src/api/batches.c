@@ -222,12 +222,11 @@ static void enqueue_batch_done(void *context, const struct node_reply *reply)
         reply_error(call, &reply->err);
         return;
     }
-    /* All or nothing: the operation that failed says why, the rolled-back ones say only that they
-     * were. */
+    /* All or nothing: the operation that failed says why. */
     for (uint32_t i = 0; i < reply->count; i++) {
         struct err err = reply->results[i].err;
 
-        if (err.code && err.code != ERR_CLOSED) {
+        if (err.code && !reply->results[i].of_unit) {
             (void)err_prefix(&err, "jobs[%u]", i);
             reply_error(call, &err);
             return;

@@ -86,6 +86,7 @@ static void fail_unit(struct tx *tx, struct unit *unit, struct op_result *result
     for (uint32_t i = unit->first; i < failed; i++) {
         results[i].err = results[failed].err;
         results[i].reply = NULL;
+        results[i].of_unit = true;
     }
 }
 
@@ -98,6 +99,7 @@ static void apply_in_unit(struct tx *tx, struct unit *unit, const struct op_head
     }
     if (unit->failed) {
         results[at].err = results[at - 1].err;
+        results[at].of_unit = true;
         return;
     }
     apply_op(tx, head, request, &results[at]);

@@ -56,6 +56,7 @@ struct op_result {
     const struct op_spec *spec;
     struct err err;    /* code ERR_NONE: done. err.reply is the contract's word. */
     const void *reply; /* spec->reply's struct, valid until the arena is cleared. NULL on error. */
+    bool of_unit;      /* err is that of another operation of its unit, which took this one back. */
 };
 
 /* A queue that can deliver now and could not, or has more than it had, because of this entry. */

@@ -164,6 +164,7 @@ static void on_replica_state(void *self, enum replica_state state)
     if (state == REPLICA_LEADER) {
         node_clock_init(&node->clock, node->options.env, core_now_ns(node->core));
         node->recovered = true;
+        core_want_replies(node->core, true);
         return;
     }
     if (state == REPLICA_FAILED) {
@@ -230,7 +231,12 @@ static enum err_code open_state(struct node *node, struct err *err)
         return err->code;
     }
     mark = store_opened_at(node->store);
-    return core_open(store_kv(node->store), &mark, &node->options.core, &node->core, err);
+    if (core_open(store_kv(node->store), &mark, &node->options.core, &node->core, err)) {
+        return err->code;
+    }
+    /* Until the log is replayed nobody reads the replies. */
+    core_want_replies(node->core, false);
+    return ERR_NONE;
 }
 
 static enum err_code open_log(struct node *node, struct err *err)
