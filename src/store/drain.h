@@ -27,6 +27,7 @@ enum err_code drain_create(const struct drain_options *options, struct drain **r
 /* Stops the thread after the call it is in, writing nothing more. Takes NULL. */
 void drain_destroy(struct drain *drain);
 
+/* For tests, before the first epoch is handed over. Apply thread. */
 void drain_set_hooks(struct drain *drain, const struct store_hooks *hooks);
 
 /* The functions below: apply thread. */
@@ -53,6 +54,7 @@ struct drain_state {
     struct err failure; /* Why a write or a flush does not get on; code ERR_NONE while well. */
 };
 
+/* What the thread has done and is at, all of one moment. */
 struct drain_state drain_state(struct drain *drain);
 
 /* Waits until nothing is left to write and flush. Tries at once what had to wait; returns the

@@ -14,9 +14,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
-/* clang-format off */
 #include <cmocka.h>
-/* clang-format on */
 
 #define SUITE_TABLES 4
 #define SUITE_KEYS 40 /* 1 + 3 * (1 + 3 * (1 + 3)). */

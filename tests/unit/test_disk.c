@@ -16,9 +16,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
-/* clang-format off */
 #include <cmocka.h>
-/* clang-format on */
 
 enum call { CALL_PWRITE, CALL_PREAD, CALL_FDATASYNC, CALL_FSYNC, CALL_FALLOCATE, CALL_COUNT };
 

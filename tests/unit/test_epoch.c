@@ -15,9 +15,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
-/* clang-format off */
 #include <cmocka.h>
-/* clang-format on */
 
 static uint32_t maps_seen;
 static uint32_t maps_fail_at; /* 0 = none. */
