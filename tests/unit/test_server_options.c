@@ -11,14 +11,16 @@
 static enum err_code read(const char *const *words, struct server_options *ret_options,
                           struct err *err)
 {
+    static char copies[8][64]; /* The options point into them. */
     char *argv[8];
     int argc = 0;
     bool help;
 
     for (; words[argc]; argc++) {
-        argv[argc] = strdup(words[argc]);
+        assert_true(strlen(words[argc]) < sizeof(copies[0]));
+        memcpy(copies[argc], words[argc], strlen(words[argc]) + 1);
+        argv[argc] = copies[argc];
     }
-    /* Left to the process: the options point into them. */
     return server_options_read(argc, argv, ret_options, &help, err);
 }
 
