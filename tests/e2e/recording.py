@@ -1,7 +1,7 @@
 """Recordings of a server's system calls by strace, and the directories that a power cut could leave behind.
 
-A call has two positions, those of the lines where it began and where it had returned; causes stand before effects, since
-strace holds a thread at both points.
+A call has two positions, those of the lines where it began and where it had returned; causes stand before effects,
+since strace holds a thread at both points.
 """
 import functools
 import os
@@ -9,8 +9,8 @@ import re
 
 from harness import check, fail, wait_for
 
-CALLS = ("openat,close,fallocate,ftruncate,pwrite64,pwritev,write,writev,sendto,sendmsg,fdatasync,fsync,sync_file_range,"
-         "rename,renameat,renameat2,unlink,unlinkat,link,linkat")
+CALLS = ("openat,close,fallocate,ftruncate,pwrite64,pwritev,write,writev,sendto,sendmsg,fdatasync,fsync,"
+         "sync_file_range,rename,renameat,renameat2,unlink,unlinkat,link,linkat")
 OPTIONS = ("-y", "-xx", "-s", "10000000", "-e", "trace=" + CALLS)
 SECTOR = 512
 LINE = re.compile(r"(\d+) +(.*)\n")

@@ -1,5 +1,5 @@
-"""Storage that fails, disks that are full, files that are damaged, and mistakes of the one who starts the server: what was
-acknowledged stays, and the text says what is wrong."""
+"""Storage that fails, disks that are full, files that are damaged, and mistakes of the one who starts the server: what
+was acknowledged stays, and the text says what is wrong."""
 import glob
 import os
 import re
@@ -396,8 +396,8 @@ def test_wrong_options_exit_2_and_suggest(t):
             (["--what-is-this"], ["what-is-this", "--help"]), ([*data, "--durable=maybe"], ["durable", "maybe"]),
             ([*data, "--max-body-size", "lots"], ["max-body-size", "lots"]),
             ([*data, "--max-body-size", "1"], ["max-body-size", "range"]),
-            ([*data, "--idle-timeout", "-5s"], ["idle-timeout"]), ([*data, "--log-level", "loud"], ["log-level", "loud"]),
-            (["--bind"], ["bind", "value"]), (["surprise"], ["surprise"]), (["--bind="], ["bind"])):
+            ([*data, "--idle-timeout", "-5s"], ["idle-timeout"]),
+            ([*data, "--log-level", "loud"], ["log-level", "loud"]), (["--bind"], ["bind", "value"]), (["surprise"], ["surprise"]), (["--bind="], ["bind"])):
         code, out, text = run_corvo("server", *arguments)
         eq((code, out), (2, ""), f"{arguments}: {text!r}")
         for word in words:
