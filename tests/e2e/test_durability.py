@@ -155,7 +155,8 @@ def moments(recorded, dice):
                      if position and position > begun})
     large = [call.start + 1 for call in calls if call.name == "pwrite64" and len(call.data) > LARGE]
     rolls = [call.start + 1 for call in calls if call.name in ("openat", "fallocate", "fsync") and call.start > begun]
-    rolls += [call.end + 1 for call in calls if call.name in ("openat", "fallocate") and call.end and call.start > begun]
+    rolls += [call.end + 1 for call in calls
+              if call.name in ("openat", "fallocate") and call.end and call.start > begun]
     last = max(call.start for call in recorded.calls) + 1
     chosen = dice.sample(around, min(len(around), STATES // 2)) + dice.sample(large, min(len(large), STATES // 4))
     return (sorted(set(rolls)) + chosen + dice.sample(range(begun, last), STATES // 4) + [last])[:STATES + len(rolls)]

@@ -397,7 +397,8 @@ def test_wrong_options_exit_2_and_suggest(t):
             ([*data, "--max-body-size", "lots"], ["max-body-size", "lots"]),
             ([*data, "--max-body-size", "1"], ["max-body-size", "range"]),
             ([*data, "--idle-timeout", "-5s"], ["idle-timeout"]),
-            ([*data, "--log-level", "loud"], ["log-level", "loud"]), (["--bind"], ["bind", "value"]), (["surprise"], ["surprise"]), (["--bind="], ["bind"])):
+            ([*data, "--log-level", "loud"], ["log-level", "loud"]), (["--bind"], ["bind", "value"]),
+            (["surprise"], ["surprise"]), (["--bind="], ["bind"])):
         code, out, text = run_corvo("server", *arguments)
         eq((code, out), (2, ""), f"{arguments}: {text!r}")
         for word in words:
