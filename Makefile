@@ -51,13 +51,15 @@ $(call archive,$(1)): $(call objects,src/$(1)/*.c src/$(1)/*/*.c)
 endef
 $(foreach room,$(ROOMS),$(eval $(call room_rule,$(room))))
 
-$(BUILD)/%.o: %.c
+# `make clean all -j` builds all of it, after the cleaning: nothing else tells make that the two follow each other.
+CLEAN_FIRST := $(filter clean,$(MAKECMDGOALS))
+$(BUILD)/%.o: %.c $(CLEAN_FIRST)
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # The files that name the commit are compiled again when it is another one.
-$(BUILD)/commit: FORCE
+$(BUILD)/commit: FORCE $(CLEAN_FIRST)
 	@mkdir -p $(@D)
 	@echo $(COMMIT) | cmp -s - $@ || echo $(COMMIT) >$@
 COMMIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l VERSION_COMMIT src/*.c src/*/*.c))
