@@ -14,43 +14,48 @@
 
 #define START_NS (UINT64_C(1767225600) * NS_PER_SECOND) /* 2026-01-01T00:00:00Z */
 
-static void open_core(struct golden *golden)
+static void open_core(struct golden *golden, const struct kv_mark *mark)
 {
-    struct kv_mark mark = golden->core ? core_mark(golden->core) : (struct kv_mark){0};
     struct err err = {0};
 
-    core_close(golden->core);
-    golden->core = NULL;
-    if (core_open(&golden->record.kv, &mark, &golden->options, &golden->core, &err) != ERR_NONE) {
+    golden->record.below = place_kv(&golden->place);
+    if (core_open(&golden->record.kv, mark, &golden->options, &golden->core, &err) != ERR_NONE) {
         (void)fprintf(stderr, "open: %s\n", err.text);
         abort();
     }
 }
 
-void golden_init(struct golden *golden)
+/* Opens the core anew over the same rows. */
+static void reopen_core(struct golden *golden)
 {
-    struct err err;
-    enum err_code code;
+    struct kv_mark mark = core_mark(golden->core);
+
+    core_close(golden->core);
+    open_core(golden, &mark);
+}
+
+void golden_init(struct golden *golden, enum place_kind kind)
+{
+    static const struct kv_mark nothing;
 
     *golden = (struct golden){.now_ns = START_NS};
     golden->options = (struct core_options){
         .retention_ms = UINT64_C(168) * 3600 * 1000,
         .events_max = 10000000,
     };
-    code = kv_mem_create(TABLE_COUNT, &golden->mem, &err);
-    assert(code == ERR_NONE);
-    recorder_init(&golden->record, kv_mem_kv(golden->mem));
+    place_init(&golden->place, kind);
+    recorder_init(&golden->record, place_kv(&golden->place));
     arena_init(&golden->arena, SCRIPT_ARENA_MAX);
     buf_init(&golden->out, (size_t)16 << 20);
     buf_init(&golden->entry, (size_t)64 << 20);
-    open_core(golden);
+    open_core(golden, &nothing);
 }
 
 void golden_done(struct golden *golden)
 {
     core_close(golden->core);
     recorder_done(&golden->record);
-    kv_mem_destroy(golden->mem);
+    place_done(&golden->place);
     arena_done(&golden->arena);
     buf_done(&golden->out);
     buf_done(&golden->entry);
@@ -124,6 +129,7 @@ static void apply(struct golden *golden)
     assert(sealed);
     arena_init(&arena, ENTRY_ARENA_MAX);
     golden->record.entry.count = 0;
+    place_note(&golden->place, golden->index + 1, buf_slice(&golden->entry));
     if (core_apply(golden->core, ++golden->index, 1, buf_slice(&golden->entry), &arena, &applied,
                    &err) != ERR_NONE) {
         (void)buf_printf(&golden->out, "! the replica stopped: %s\n", err.text);
@@ -257,14 +263,14 @@ static bool run_options(struct golden *golden, struct slice words)
             return false;
         }
     }
-    open_core(golden);
+    reopen_core(golden);
     return true;
 }
 
 static bool run_reopen(struct golden *golden, struct slice words)
 {
     (void)words;
-    open_core(golden);
+    reopen_core(golden);
     check(golden);
     return true;
 }
@@ -358,6 +364,16 @@ static bool run_line(struct golden *golden, struct slice line)
     return spec && run_op(golden, spec, words);
 }
 
+static void turn(struct golden *golden)
+{
+    struct err err;
+
+    if (!place_turn(&golden->place, &err)) {
+        (void)buf_printf(&golden->out, "! store: %s\n", err.text);
+        golden->failed = true;
+    }
+}
+
 static bool run_repeated(struct golden *golden, struct slice line)
 {
     struct slice words = line;
@@ -376,13 +392,84 @@ static bool run_repeated(struct golden *golden, struct slice line)
         }
         if (!golden->in_entry) {
             arena_clear(&golden->arena);
+            turn(golden);
         }
     }
     return true;
 }
 
+/* Opens the store again between two lines: nothing may have changed. */
+static void restart(struct golden *golden)
+{
+    struct kv_mark before = core_mark(golden->core);
+    struct kv_mark after = {0};
+    struct err err = {0};
+
+    core_close(golden->core);
+    golden->core = NULL;
+    if (!place_reopen(&golden->place, &golden->options, &after, &err)) {
+        (void)fprintf(stderr, "reopen: %s\n", err.text);
+        abort();
+    }
+    open_core(golden, &after);
+    if (before.index != after.index || before.term != after.term ||
+        before.state_hash != after.state_hash) {
+        (void)buf_printf(&golden->out, "! the store stood at entry %llu and opens at %llu\n",
+                         (unsigned long long)before.index, (unsigned long long)after.index);
+        golden->failed = true;
+    }
+    check(golden);
+}
+
+/* Everything is written in the end, and the files hold what the core says. */
+static void finish(struct golden *golden)
+{
+    struct err err;
+
+    if (!place_flush(&golden->place, &err)) {
+        (void)buf_printf(&golden->out, "! flush: %s\n", err.text);
+        golden->failed = true;
+    }
+    if (golden->place.store && golden->index > 0 && place_epochs(&golden->place) == 0) {
+        (void)buf_add_text(&golden->out, "! the store wrote no epoch\n");
+        golden->failed = true;
+    }
+    check(golden);
+}
+
+static uint32_t count_lines(const char *script)
+{
+    uint32_t count = 0;
+
+    for (const char *at = script; *at; at = strchr(at, '\n') + 1) {
+        count += *at != '#';
+        if (!strchr(at, '\n')) {
+            break;
+        }
+    }
+    return count;
+}
+
+/* What the store does between lines: a flush after a quarter of them, a restart after half. */
+static void between_lines(struct golden *golden, uint32_t line_count)
+{
+    struct err err;
+
+    if (golden->in_entry || !golden->place.store) {
+        return;
+    }
+    if (!golden->flushed && golden->line >= line_count / 4) {
+        golden->flushed = true;
+        golden->failed = !place_flush(&golden->place, &err) || golden->failed;
+    } else if (!golden->restarted && golden->line >= line_count / 2) {
+        golden->restarted = true;
+        restart(golden);
+    }
+}
+
 bool golden_run(struct golden *golden, char *script)
 {
+    uint32_t line_count = count_lines(script);
     char *state = NULL;
 
     for (char *line = strtok_r(script, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
@@ -395,6 +482,8 @@ bool golden_run(struct golden *golden, char *script)
             golden->failed = true;
             return false;
         }
+        between_lines(golden, line_count);
     }
+    finish(golden);
     return true;
 }

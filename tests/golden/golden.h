@@ -17,13 +17,14 @@
  * Each line of output is the command's number, its name, and `ok` with the reply or the contract's
  * error code; behind the bar what changed: `+ ~ -` rows made, changed, removed; `!` events; `^`
  * queues woken. After each command the indexes are compared with the rows and the state hash with a
- * scan. */
+ * scan. In a place that is no memory, golden_run also closes the store in the middle and opens it
+ * again, which no output may show. */
 #ifndef GOLDEN_GOLDEN_H
 #define GOLDEN_GOLDEN_H
 
 #include "base/buf.h"
 #include "core/core.h"
-#include "store/kv_mem.h"
+#include "tests/golden/place.h"
 #include "tests/golden/record.h"
 
 #define SCRIPT_ARENA_MAX ((size_t)256 << 20)
@@ -35,7 +36,7 @@ struct golden_op {
 };
 
 struct golden {
-    struct kv_mem *mem;
+    struct place place;
     struct record record;
     struct core *core;
     struct core_options options;
@@ -55,13 +56,16 @@ struct golden {
     uint32_t op_count;
     bool in_entry;
     uint32_t unit;
+    bool flushed; /* The store was, after a quarter of the lines. */
+    bool restarted;
 };
 
 /* Runs the commands of a script and appends their output to golden->out. False: a line makes no
  * sense (the output says so). */
 bool golden_run(struct golden *golden, char *script);
 
-void golden_init(struct golden *golden);
+/* Opens an empty core over a place of that kind. */
+void golden_init(struct golden *golden, enum place_kind kind);
 void golden_done(struct golden *golden);
 
 /* Appends what the last entry changed, in the notation above. */

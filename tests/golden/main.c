@@ -1,5 +1,6 @@
 /* Replays golden transcripts and compares; `--accept` writes what came instead. Files as arguments,
- * or all. */
+ * or all. Each is replayed over memory, over a store that is opened again in the middle, and over
+ * one that loses what was not flushed there; `--store memory`, `rocks` or `crash` picks one. */
 #include "tests/golden/golden.h"
 
 #include <glob.h>
@@ -38,7 +39,8 @@ static bool write_file(const char *path, const char *script, struct slice output
     return fclose(file) == 0 && done;
 }
 
-static void show_difference(const char *path, struct slice have, struct slice want)
+static void show_difference(const char *path, const char *place, struct slice have,
+                            struct slice want)
 {
     size_t at = 0;
     size_t line = 1;
@@ -51,7 +53,7 @@ static void show_difference(const char *path, struct slice have, struct slice wa
         }
     }
     (void)printf(
-        "%s: output line %zu differs\n  want: %.*s\n  have: %.*s\n", path, line,
+        "%s over %s: output line %zu differs\n  want: %.*s\n  have: %.*s\n", path, place, line,
         (int)strcspn((const char *)want.data + start, "\n"), (const char *)want.data + start,
         (int)strcspn((const char *)have.data + start, "\n"), (const char *)have.data + start);
 }
@@ -61,11 +63,12 @@ static bool judge(struct golden *golden, const char *path, const char *script, c
 {
     struct slice have;
     struct slice want = slice_text(expected);
+    const char *place = place_name(golden->place.kind);
 
     (void)buf_add_byte(&golden->out, '\0');
     have = slice_of(golden->out.data, golden->out.size - 1);
     if (golden->failed) {
-        (void)printf("%s: failed\n%s", path, (const char *)golden->out.data);
+        (void)printf("%s over %s: failed\n%s", path, place, (const char *)golden->out.data);
         return false;
     }
     if (slice_equal(have, want)) {
@@ -74,11 +77,11 @@ static bool judge(struct golden *golden, const char *path, const char *script, c
     if (accept) {
         return write_file(path, script, have);
     }
-    show_difference(path, have, want);
+    show_difference(path, place, have, want);
     return false;
 }
 
-static bool run_file(const char *path, bool accept)
+static bool run_file(const char *path, enum place_kind kind, bool accept)
 {
     struct golden *golden = calloc(1, sizeof(*golden));
     char *text = read_file(path);
@@ -94,7 +97,7 @@ static bool run_file(const char *path, bool accept)
         text[separator - script] = '\0';
         *separator = '\0';
     }
-    golden_init(golden);
+    golden_init(golden, kind);
     (void)golden_run(golden, text);
     passed = judge(golden, path, script, separator ? separator + strlen(SEPARATOR) : "", accept);
     golden_done(golden);
@@ -105,27 +108,68 @@ out:
     return passed;
 }
 
+struct run {
+    bool accept;
+    bool kinds[PLACE_COUNT]; /* Where to replay. */
+    unsigned passed, failed;
+};
+
+static void run_everywhere(struct run *run, const char *path)
+{
+    for (uint32_t kind = 0; kind < PLACE_COUNT; kind++) {
+        if (!run->kinds[kind]) {
+            continue;
+        }
+        if (run_file(path, (enum place_kind)kind, run->accept)) {
+            run->passed++;
+        } else {
+            run->failed++;
+        }
+    }
+}
+
+/* Options come first; returns how many arguments they are, 0 when one makes no sense. */
+static int read_options(struct run *run, int argc, char **argv)
+{
+    int at = 1;
+    const char *place = NULL;
+
+    for (; at < argc && argv[at][0] == '-'; at++) {
+        if (strcmp(argv[at], "--accept") == 0) {
+            run->accept = true;
+            place = "memory";
+        } else if (strcmp(argv[at], "--store") == 0 && at + 1 < argc) {
+            place = argv[++at];
+        } else {
+            return 0;
+        }
+    }
+    for (uint32_t kind = 0; kind < PLACE_COUNT; kind++) {
+        run->kinds[kind] = !place || strcmp(place, place_name((enum place_kind)kind)) == 0;
+    }
+    return at;
+}
+
 int main(int argc, char **argv)
 {
-    bool accept = argc > 1 && strcmp(argv[1], "--accept") == 0;
-    int first = accept ? 2 : 1;
-    unsigned passed = 0;
-    unsigned failed = 0;
+    struct run run = {0};
+    int first = read_options(&run, argc, argv);
     glob_t found = {0};
 
+    if (first == 0) {
+        (void)fprintf(stderr, "usage: run [--accept] [--store memory|rocks|crash] [FILE ...]\n");
+        return 2;
+    }
     if (first == argc) {
         (void)glob("tests/golden/*.txt", 0, NULL, &found);
     }
-    for (size_t i = 0; i < found.gl_pathc || first + (int)i < argc; i++) {
-        const char *path = first == argc ? found.gl_pathv[i] : argv[first + (int)i];
-
-        if (run_file(path, accept)) {
-            passed++;
-        } else {
-            failed++;
-        }
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        run_everywhere(&run, found.gl_pathv[i]);
+    }
+    for (int i = first; i < argc; i++) {
+        run_everywhere(&run, argv[i]);
     }
     globfree(&found);
-    (void)printf("%u passed, %u failed\n", passed, failed);
-    return failed > 0 || passed == 0;
+    (void)printf("%u passed, %u failed\n", run.passed, run.failed);
+    return run.failed > 0 || run.passed == 0;
 }
