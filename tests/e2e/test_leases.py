@@ -308,7 +308,7 @@ def test_scheduled_at_and_delay_hold_a_job_back_until_they_are_due(t):
         eq(job["job_id"], reply["job_id"])
         after = c.job(job["job_id"])
         late = time_ns(after["started_at"]) - time_ns(before["scheduled_at"])
-        check(0 <= late < 100 * 10**6 * SLOW, f"{how}: started {late / 1e6} ms after it was due")
+        check(0 <= late < 500 * 10**6 * SLOW, f"{how}: started {late / 1e6} ms after it was due")
 
 
 def test_T6_a_time_in_the_past_is_scheduled_and_promoted_at_once(t):

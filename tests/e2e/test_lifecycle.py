@@ -597,7 +597,7 @@ def test_a_retry_is_delivered_when_it_is_due_not_before(t):
     after = c.job(job_id)
     check("scheduled_at" not in after, f"{after}")
     late = time_ns(after["started_at"]) - time_ns(reply["next_attempt_at"])
-    check(0 <= late < 100 * 10**6 * SLOW, f"started {late / 1e6} ms after it was due")
+    check(0 <= late < 500 * 10**6 * SLOW, f"started {late / 1e6} ms after it was due")
 
 
 def test_T5_max_retries_counts_attempts(t):
