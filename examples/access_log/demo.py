@@ -188,7 +188,7 @@ def summarize(run, wrong):
         f"{sums['lines'] / seconds:,.0f} a second")
     say(f"  retried       {simulated} (each seventh file fails once, on purpose)")
     if not run.calm:
-        say(f"  handed again  {len(errors) - simulated} (a worker was killed half-way: its lease ran out)")
+        say(f"  handed again  {len(errors) - simulated} (leases that ran out: a worker or the server was killed)")
         say(f"  the server    {run.crash_note}")
     say(f"  answers       {counts(sums['statuses'], 7)}")
     say(f"  top paths     {counts(sums['paths'], 5)}")

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Runs the demo as a person does, on a directory of its own: first the form that stops at the end, twice on the same
 data, then the form that leaves the server running, and the command that stops it. Closes with `N passed, N failed`."""
+import json
 import os
 import re
 import subprocess
@@ -77,6 +78,41 @@ def stays(folder):
     want("no server of the demo is running", demo(folder, "--stop"))
 
 
+def call(url, body=None):
+    """The decoded answer to a POST of `body`, or to a GET."""
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=30) as reply:
+        return json.loads(reply.read())
+
+
+def lost_claim(folder):
+    """A file that must fail once does so at its second attempt when nobody got the first: the server's kill may take
+    the reply to a fetch with it."""
+    url = re.search(r"http://127.0.0.1:\d+", demo(folder, "--calm")).group()
+    payload = {"file": os.path.join(ROOT, "README.md"), "number": 7}
+    try:
+        body = {"queue": "lost", "payload": payload, "retry_base_delay": "100ms"}
+        job = call(url + "/api/v1/enqueue", body)["job_id"]
+        call(url + "/api/v1/fetch", {"queues": ["lost"], "worker_id": "gone", "timeout": 1})
+        command = [sys.executable, os.path.join(os.path.dirname(DEMO), "worker.py"), "--url", url, "--queue", "lost"]
+        worker = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 60
+            while call(f"{url}/api/v1/jobs/{job}")["state"] != "completed" and time.monotonic() < deadline:
+                time.sleep(0.1)
+        finally:
+            worker.terminate()
+            worker.wait(timeout=30)
+        want('"completed", 3, 2, true', json.dumps(ended(call(f"{url}/api/v1/jobs/{job}"))))
+    finally:
+        demo(folder, "--stop")
+
+
+def ended(job):
+    errors = [row["error"] for row in job.get("errors", [])]
+    return [job["state"], job["attempt"], len(errors), any("simulated" in error for error in errors)]
+
+
 def wrong_total_is_seen(folder):
     """A demo whose check is given other totals (another seed's) must say so and exit 1: the check can fail."""
     code = ("import sys; sys.path.insert(0, 'examples/access_log'); "
@@ -93,7 +129,7 @@ def wrong_total_is_seen(folder):
 def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="corvo-demo-") as folder:
-        for step in [once, once_again, stays, wrong_total_is_seen]:
+        for step in [once, once_again, stays, lost_claim, wrong_total_is_seen]:
             began = time.monotonic()
             try:
                 step(os.path.join(folder, "data" if step is not wrong_total_is_seen else "wrong"))
