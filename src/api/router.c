@@ -139,6 +139,33 @@ static void reply_no_route(struct call *call, const struct buf *allow)
     buf_clear(body);
 }
 
+/* A read at an index that is not there yet would have to wait (A2), which is not built; one that is
+ * there is met by any answer. */
+static enum err_code check_consistency(const struct call *call, struct err *err)
+{
+    struct slice level = http_query_find(call->input, "consistency");
+    struct slice text = http_query_find(call->input, "min_index");
+    uint64_t index = 0;
+
+    if (level.data && !slice_is(level, "local") && !slice_is(level, "linearizable")) {
+        return err_reply(err, REPLY_VALIDATION_ERROR, "consistency is local or linearizable");
+    }
+    if (!text.data) {
+        text = http_header_find(call->input, "X-Corvo-Min-Index");
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9' || index > UINT64_MAX / 10 - 1) {
+            return err_reply(err, REPLY_VALIDATION_ERROR, "min_index is not an index");
+        }
+        index = index * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    if (index > core_mark(node_core(call->api->options.node)).index) {
+        return err_reply(err, REPLY_UNSUPPORTED,
+                         "waiting for an index that is not applied yet is not supported");
+    }
+    return ERR_NONE;
+}
+
 /* What would be dropped silently is refused instead. */
 static enum err_code check_headers(const struct call *call, struct err *err)
 {
@@ -151,7 +178,7 @@ static enum err_code check_headers(const struct call *call, struct err *err)
         http_header_find(call->input, "Idempotency-Key").data) {
         return err_reply(err, REPLY_UNSUPPORTED, "Idempotency-Key is not supported by this server");
     }
-    return ERR_NONE;
+    return call->route->method == HTTP_GET ? check_consistency(call, err) : ERR_NONE;
 }
 
 static enum err_code prepare(struct call *call, struct err *err)
