@@ -220,3 +220,13 @@ def test_defect_1_a_restart_changes_no_id_and_no_state(t):
         eq({job_id: c.job(job_id) for job_id in ids}, before, "jobs after a restart")
         hashes |= {c.status(verify=True)[name] for name in ("state_hash", "scanned_hash")}
     eq(len(hashes), 1, f"state hashes before and after {hashes}")
+
+
+def test_a_read_at_an_index_is_met_or_refused_but_never_ignored(t):
+    c = t.client()
+    index = int(c.post("/api/v1/enqueue", {"queue": t.queue()}).headers["x-corvo-index"])
+    eq(c.get(f"/api/v1/queues?min_index={index}&consistency=linearizable").status, 200)
+    for path, code in ((f"/api/v1/queues?min_index={index + 1000000}", "UNSUPPORTED"),
+                       ("/api/v1/queues?min_index=x", "VALIDATION_ERROR"),
+                       ("/api/v1/queues?consistency=sometimes", "VALIDATION_ERROR")):
+        eq(c.get(path).json()["code"], code, path)
