@@ -155,14 +155,13 @@ static void end_attempt(struct drain *drain, struct task *task, const struct err
 static void run_write(struct drain *drain)
 {
     uint64_t cut = drain->changes_cut > drain->changes_cut_written ? drain->changes_cut : 0;
-    uint64_t room = ROOM_MIN + drain->state.unflushed;
     struct rocks_written written = {0};
     struct err err = {0};
     bool has_room;
 
     pthread_mutex_unlock(&drain->mutex);
     /* The write may set off a flush of all that is in memory. */
-    has_room = !rocks_room(drain->options.rocks, room + epoch_bytes(drain->epoch), &err);
+    has_room = !rocks_room(drain->options.rocks, ROOM_MIN + epoch_bytes(drain->epoch), &err);
     if (has_room) {
         err.code = attempt_write(drain, cut, &written, &err);
     }
@@ -188,12 +187,11 @@ static void run_write(struct drain *drain)
 /* With the mutex, which is let go during the work. */
 static void run_flush(struct drain *drain)
 {
-    uint64_t room = ROOM_MIN + drain->state.unflushed;
     struct err err = {0};
     bool has_room;
 
     pthread_mutex_unlock(&drain->mutex);
-    has_room = !rocks_room(drain->options.rocks, room, &err);
+    has_room = !rocks_room(drain->options.rocks, ROOM_MIN, &err);
     if (has_room) {
         err.code = attempt_flush(drain, &err);
     }

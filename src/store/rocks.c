@@ -303,8 +303,25 @@ static enum err_code open_failed(const struct rocks *rocks, char *owned_text, st
     return rocks_fail(err, owned_text, "open the store");
 }
 
-enum err_code rocks_room(const struct rocks *rocks, uint64_t bytes, struct err *err)
+/* Bytes of the memtables: a flush writes at most so much. */
+static uint64_t memtable_bytes(const struct rocks *rocks)
 {
+    uint64_t total = 0;
+
+    for (int i = 0; rocks->db && i < ROCKS_COUNT; i++) {
+        uint64_t bytes = 0;
+        int result = rocksdb_property_int_cf(rocks->db, rocks->families[i],
+                                             "rocksdb.cur-size-all-mem-tables", &bytes);
+
+        assert(result == 0);
+        total += bytes;
+    }
+    return total;
+}
+
+enum err_code rocks_room(const struct rocks *rocks, uint64_t more, struct err *err)
+{
+    uint64_t bytes = memtable_bytes(rocks) + more;
     struct statvfs stat;
     uint64_t room;
 

@@ -36,9 +36,10 @@ struct rocks_written {
 enum err_code rocks_write(struct rocks *rocks, const struct epoch *epoch, uint64_t changes_cut,
                           struct rocks_written *ret_written, struct err *err) MUST_USE;
 
-/* ERR_NO_SPACE when the disk has less than that left, ERR_IO. To be asked before writes and
- * flushes: RocksDB mostly, but not always, recovers from a disk that it finds full. */
-enum err_code rocks_room(const struct rocks *rocks, uint64_t bytes, struct err *err) MUST_USE;
+/* ERR_NO_SPACE when the disk has less left than a flush of what is in memory and `more` bytes would
+ * take; ERR_IO. To be asked before writes and flushes: RocksDB mostly, but not always, recovers
+ * from a disk that it finds full. */
+enum err_code rocks_room(const struct rocks *rocks, uint64_t more, struct err *err) MUST_USE;
 
 /* Makes everything written durable, all column families at once. One thread at a time.
  * ERR_NO_SPACE, ERR_IO. */

@@ -69,11 +69,10 @@ enum err_code rocks_get(struct rocks *rocks, uint8_t table, struct slice key, st
     return copied ? ERR_NONE : err_set(err, ERR_NOMEM, "no room for a value of %zu bytes", size);
 }
 
-static uint64_t add_rows(const struct rocks *rocks, const struct epoch *epoch,
-                         rocksdb_writebatch_t *batch)
+static void add_rows(const struct rocks *rocks, const struct epoch *epoch,
+                     rocksdb_writebatch_t *batch)
 {
     uint32_t count = epoch_row_count(epoch);
-    uint64_t keys = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         const struct row *row = epoch_row(epoch, i);
@@ -86,9 +85,7 @@ static uint64_t add_rows(const struct rocks *rocks, const struct epoch *epoch,
         } else if (row->state == ROW_REMOVED) {
             rocksdb_writebatch_delete_cf(batch, family, key, row->key_size);
         }
-        keys += row->state != ROW_VANISHED;
     }
-    return keys;
 }
 
 static enum err_code add_changes(const struct rocks *rocks, const struct epoch *epoch,
@@ -159,7 +156,8 @@ enum err_code rocks_write(struct rocks *rocks, const struct epoch *epoch, uint64
     char *text = NULL;
     size_t size = 0;
 
-    written.keys = add_rows(rocks, epoch, batch);
+    add_rows(rocks, epoch, batch);
+    written.keys = (uint64_t)rocksdb_writebatch_count(batch);
     cut_changes(rocks, changes_cut, batch); /* Before the new record, which it may not hit. */
     code = add_changes(rocks, epoch, batch, err);
     if (code) {

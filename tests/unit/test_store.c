@@ -85,9 +85,15 @@ static void test_entry_not_ended(void **state)
     fixture_put(fixture, 0, "whole", "1", 0);
     fixture_commit(fixture, 1);
     fixture_drain(fixture, true);
-    fixture_put(fixture, 0, "whole", "2", 0);
-    fixture_put(fixture, 0, "half", "2", 0);
-    assert_int_equal(fixture_turn(fixture, 0), ERR_NONE);
+    fixture_put(fixture, 0, "another", "2", 0);
+    fixture_commit(fixture, 2);
+    fixture_put(fixture, 0, "whole", "3", 0);
+    fixture_put(fixture, 0, "half", "3", 0);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(fixture_turn(fixture, 0), ERR_NONE);
+    }
+    assert_true(store_stats(fixture->store).overlay_bytes > 0);
+    assert_int_equal(store_written(fixture->store).index, 1);
     assert_int_equal(store_drain(fixture->store, true, &fixture->err), ERR_STATE);
     fixture_close(fixture, true);
     fixture_open(fixture);
