@@ -230,3 +230,28 @@ def test_a_read_at_an_index_is_met_or_refused_but_never_ignored(t):
                        ("/api/v1/queues?min_index=x", "VALIDATION_ERROR"),
                        ("/api/v1/queues?consistency=sometimes", "VALIDATION_ERROR")):
         eq(c.get(path).json()["code"], code, path)
+
+
+def test_more_than_may_be_pending_is_overloaded_with_a_hint_and_harms_nobody(t):
+    server = t.fresh("--raft-max-pending", "2")
+    clients = [t.client(server) for _ in range(40)]
+    accepted, refusals = 0, []
+
+    def round_of_calls():
+        nonlocal accepted
+        for client in clients:
+            client.send_raw(request_bytes("POST", "/api/v1/enqueue", {"queue": "q"}))
+        for reply in [client.receive() for client in clients]:
+            accepted += reply.status == 201
+            if reply.status != 201:
+                refusals.append(reply)
+        return refusals
+
+    wait_for("a refusal", round_of_calls)
+    for reply in refusals:
+        eq((reply.status, reply.code), (429, "OVERLOADED"))
+        hint = reply.json()["retry_after_ms"]
+        check(10 <= hint <= 2000, f"hint {hint}")
+        eq(reply.headers["retry-after"], f"{hint / 1000:.3f}")
+    eq(clients[0].get("/api/v1/queues/q").json()["pending"], accepted, "what was acknowledged is there, nothing else")
+    eq(clients[0].post("/api/v1/enqueue", {"queue": "q"}).status, 201)
