@@ -100,6 +100,13 @@ class RunTest(unittest.TestCase):
         self.script("echo the reason\n")
         self.assertNotIn("| the reason", self.run_suite("one")[2])
 
+    def test_passed_parts_are_not_shown(self):
+        """Of a program with a failure only what did not pass is shown, so that a long list can not hide it."""
+        self.script(f"cat <<'END'\n{CMOCKA_BAD}END\nexit 1\n")
+        output = self.run_suite("one")[2]
+        self.assertNotIn("] first", output)
+        self.assertIn("| [  FAILED  ] second", output)
+
 
 def case_test(output, exit_code, closing, good):
     def test(self):
