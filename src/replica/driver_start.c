@@ -422,9 +422,9 @@ static enum err_code check_options(const struct replica_options *options, struct
     if (options->node_id == 0 || !options->address || !options->address[0]) {
         return err_set(err, ERR_INVALID, "a replica needs a node id above 0 and an address");
     }
-    if (options->segment_size != 0 && options->segment_size < 3 * SEGMENT_HEADER_SIZE) {
+    if (options->segment_size != 0 && options->segment_size < SEGMENT_SIZE_MIN) {
         return err_set(err, ERR_INVALID, "a segment has at least %zu bytes",
-                       3 * SEGMENT_HEADER_SIZE);
+                       SEGMENT_SIZE_MIN);
     }
     return ERR_NONE;
 }

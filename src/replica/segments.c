@@ -8,7 +8,7 @@
  *   offset size
  *        0    8  "CORVOLOG"
  *        8    8  checksum of bytes 16..4095
- *       16    4  version, 1
+ *       16    4  version, 2
  *       20    4  length of the configuration, at most 4024
  *       24    8  cluster id: random, the same in all files and records of a cluster
  *       32    8  sequence: the number in the file's name
@@ -17,7 +17,12 @@
  *       56    8  size of the file
  *       64    8  index of the configuration; 0 when there is none
  *       72       configuration as of first index - 1, in libraft's coding; zeros up to 4095
- *     4096       records, back to back; then zeros to the end of the file
+ *     4096       successor page: all zeros, or from when the next segment's file and name are
+ * durable 4096    8    "CORVNEXT" 4104    8    checksum of bytes 4112..8191 4112    8    cluster id
+ *     4120    8    sequence of the next segment: one more
+ *     4128    8    size of its file
+ *     4136         zeros up to 8191
+ *     8192       records, back to back; then zeros to the end of the file
  *
  * Record: starts at a multiple of 8.
  *        0    8  checksum of all that follows, the padding included
@@ -48,7 +53,13 @@
  * or a clean close has recorded that it is durable.
  *
  * A record never crosses segments. A segment without a valid header is one that was prepared and
- * not yet begun: only the last file may be one, and it is removed at start. */
+ * not yet begun: only the last file may be one, and it is removed at start, when the segment before
+ * no longer names it.
+ *
+ * A segment is begun only after the one before has named it in its successor page, synced. So a
+ * segment that is followed by another has a valid page, and when the newest one has any byte in its
+ * page, the file it names must be there: else acknowledged entries may have gone with it. A page
+ * that is damaged while the next segment is not yet begun may have been torn: written anew. */
 #include "replica/segments.h"
 
 #include "replica/segments_internal.h"
@@ -74,7 +85,7 @@ static uint64_t end_position(const struct segments *segments)
 {
     const struct segment *last = newest(segments);
 
-    return last ? last->position + (last->end - SEGMENT_HEADER_SIZE) : 0;
+    return last ? last->position + (last->end - SEGMENT_RECORDS_OFFSET) : 0;
 }
 
 enum err_code segments_reserve(struct segments *segments, size_t size, struct err *err)
@@ -136,7 +147,7 @@ enum err_code segments_room(struct segments *segments, size_t size, bool urgent,
 {
     bool alone = segments->spare == SPARE_FAILED && !urgent;
 
-    if (size > size_of_next(segments) - SEGMENT_HEADER_SIZE) {
+    if (size > size_of_next(segments) - SEGMENT_RECORDS_OFFSET) {
         return err_set(err, ERR_TOO_LARGE, "%zu bytes do not fit in a log segment of %" PRIu64,
                        size, size_of_next(segments));
     }
@@ -157,7 +168,7 @@ static void begin_segment(struct segments *segments, uint64_t first_index)
         .first_index = first_index,
         .previous_term = segments->last_term,
         .file_size = size_of_next(segments),
-        .end = SEGMENT_HEADER_SIZE,
+        .end = SEGMENT_RECORDS_OFFSET,
         .position = end_position(segments),
     };
     segments->count++;

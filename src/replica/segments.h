@@ -25,7 +25,7 @@ struct segments_options {
     const struct env *env;
     struct disk *disk;
     bool durable; /* false skips the sync of each batch, not those that keep the files in order. */
-    uint64_t segment_size;  /* At least 3 * SEGMENT_HEADER_SIZE. */
+    uint64_t segment_size;  /* At least SEGMENT_SIZE_MIN, as the next. */
     uint64_t first_size;    /* Of the very first segment. */
     uint64_t cluster_id;    /* Known from meta; records of another one are refused. */
     uint64_t durable_index; /* Known from meta: entries up to it were synced, so they can not be a
@@ -125,7 +125,8 @@ bool segments_lacks_space(const struct segments *segments);
 bool segments_wants_prepare(const struct segments *segments);
 void segments_prepare_plan(struct segments *segments, struct segments_prepare *ret_prepare);
 
-/* Creates, preallocates and syncs the next segment's file and its name. Log thread. */
+/* Creates, preallocates and syncs the next segment's file and its name; then the newest segment
+ * says durably that it is there. Log thread. */
 void segments_prepare_work(struct segments *segments, struct segments_prepare *prepare);
 
 /* Takes note of the outcome. Loop thread. */

@@ -4,10 +4,11 @@
 
 #include <xxhash.h>
 
-#define SEGMENT_VERSION 1
+#define SEGMENT_VERSION 2
 #define META_VERSION 1
 
 static const uint8_t segment_magic[8] = {'C', 'O', 'R', 'V', 'O', 'L', 'O', 'G'};
+static const uint8_t successor_magic[8] = {'C', 'O', 'R', 'V', 'N', 'E', 'X', 'T'};
 static const uint8_t meta_magic[8] = {'C', 'O', 'R', 'V', 'O', 'M', 'E', 'T'};
 
 static void put32(uint8_t *bytes, uint32_t value)
@@ -153,12 +154,35 @@ enum err_code segment_header_decode(struct slice bytes, struct segment_header *r
     header.file_size = get64(bytes.data + 56);
     header.configuration_index = get64(bytes.data + 64);
     if (configuration_size > SEGMENT_CONFIGURATION_MAX || header.first_index == 0 ||
-        header.configuration_index >= header.first_index) {
+        header.configuration_index >= header.first_index || header.file_size < SEGMENT_SIZE_MIN) {
         return err_set(err, ERR_CORRUPT, "the header's fields at offset 16 contradict each other");
     }
     header.configuration = slice_of(bytes.data + 72, configuration_size);
     *ret_header = header;
     return ERR_NONE;
+}
+
+void segment_successor_encode(const struct segment_successor *successor, uint8_t *ret_bytes)
+{
+    memset(ret_bytes, 0, SEGMENT_SUCCESSOR_SIZE);
+    memcpy(ret_bytes, successor_magic, sizeof successor_magic);
+    put64(ret_bytes + 16, successor->cluster_id);
+    put64(ret_bytes + 24, successor->sequence);
+    put64(ret_bytes + 32, successor->file_size);
+    put64(ret_bytes + 8, XXH3_64bits(ret_bytes + 16, SEGMENT_SUCCESSOR_SIZE - 16));
+}
+
+bool segment_successor_decode(struct slice bytes, struct segment_successor *ret_successor)
+{
+    if (bytes.size != SEGMENT_SUCCESSOR_SIZE ||
+        memcmp(bytes.data, successor_magic, sizeof successor_magic) != 0 ||
+        get64(bytes.data + 8) != XXH3_64bits(bytes.data + 16, SEGMENT_SUCCESSOR_SIZE - 16)) {
+        return false;
+    }
+    ret_successor->cluster_id = get64(bytes.data + 16);
+    ret_successor->sequence = get64(bytes.data + 24);
+    ret_successor->file_size = get64(bytes.data + 32);
+    return true;
 }
 
 void meta_slot_encode(const struct meta_slot *slot, uint8_t *ret_bytes)

@@ -10,6 +10,9 @@
 
 #define SEGMENT_HEADER_SIZE ((size_t)4096)
 #define SEGMENT_CONFIGURATION_MAX (SEGMENT_HEADER_SIZE - 72)
+#define SEGMENT_SUCCESSOR_SIZE ((size_t)4096)
+#define SEGMENT_RECORDS_OFFSET (SEGMENT_HEADER_SIZE + SEGMENT_SUCCESSOR_SIZE)
+#define SEGMENT_SIZE_MIN (SEGMENT_RECORDS_OFFSET + (size_t)8192)
 #define RECORD_HEADER_SIZE ((size_t)48)
 #define RECORD_SIZE_MAX (RECORD_HEADER_SIZE + ENTRY_SIZE_MAX)
 #define META_SLOT_SIZE ((size_t)64)
@@ -29,6 +32,13 @@ struct segment_header {
     uint64_t file_size;
     uint64_t configuration_index; /* Of the newest change below first_index; 0 = none. */
     struct slice configuration;   /* As libraft encodes it. Borrowed from the bytes decoded. */
+};
+
+/* What a segment says of the file that follows it, from when that file is durable. */
+struct segment_successor {
+    uint64_t cluster_id;
+    uint64_t sequence;
+    uint64_t file_size;
 };
 
 struct record {
@@ -70,6 +80,12 @@ void segment_header_encode(const struct segment_header *header, uint8_t *ret_byt
 /* ERR_CORRUPT: not a header, damaged; ERR_UNSUPPORTED: another version. Any thread. */
 enum err_code segment_header_decode(struct slice bytes, struct segment_header *ret_header,
                                     struct err *err) MUST_USE;
+
+/* Writes SEGMENT_SUCCESSOR_SIZE bytes. Any thread. */
+void segment_successor_encode(const struct segment_successor *successor, uint8_t *ret_bytes);
+
+/* False when the bytes are no whole page of this kind, or damaged: zeros are none. Any thread. */
+bool segment_successor_decode(struct slice bytes, struct segment_successor *ret_successor);
 
 /* Writes META_SLOT_SIZE bytes. Any thread. */
 void meta_slot_encode(const struct meta_slot *slot, uint8_t *ret_bytes);

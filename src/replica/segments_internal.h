@@ -39,6 +39,7 @@ struct segments_worker {
     uint64_t file_size;
     uint64_t written; /* Offset up to which blocks have been written, be it with zeros. */
     int spare_file;   /* Of segment sequence + 1, synced, or -1. */
+    bool announced;   /* The newest segment's successor page names it, synced. */
     uint64_t durable_index;
     struct err stopped; /* Why writes are refused. */
     uint8_t *bytes;     /* The batch being built. */
@@ -54,6 +55,14 @@ struct segments {
     uint64_t last_index, last_term;
     enum segments_spare spare;
     struct segments_worker worker;
+};
+
+/* What opening found at the end of the log that has to be mended. */
+struct segments_mending {
+    uint64_t doubtful; /* The newest segment may not be durable from this offset on. */
+    bool torn;         /* It has bytes behind its last record... */
+    uint64_t torn_end; /* ...up to this offset. */
+    uint64_t unbegun;  /* The last file, which has no valid header; 0 = none. */
 };
 
 /* A window over a file. */
@@ -75,6 +84,11 @@ enum err_code segments_reserve(struct segments *segments, size_t size, struct er
 /* Notes a record in the newest segment's books. segments_reserve must have agreed. */
 void segments_account(struct segments *segments, uint64_t index, uint64_t term, size_t size);
 
+/* Cuts the torn tail, drops the file not begun, and makes durable what was found. The tail that was
+ * cut is noted. ERR_IO, ERR_NO_SPACE, ERR_NOMEM. */
+enum err_code segments_mend(struct segments *segments, const struct segments_mending *mending,
+                            struct segments_found *found, struct err *err) MUST_USE;
+
 /* The bytes at [offset, offset + size), fewer at the end of the file; borrowed until the next call.
  * ERR_IO, ERR_NOMEM. */
 enum err_code segments_reader_at(struct segments_reader *reader, uint64_t offset, size_t size,
@@ -84,6 +98,14 @@ enum err_code segments_reader_at(struct segments_reader *reader, uint64_t offset
 enum err_code segments_reader_record(struct segments_reader *reader, uint64_t offset,
                                      struct record *ret_record, bool *ret_found,
                                      struct err *err) MUST_USE;
+
+/* Whether all bytes are zero. */
+bool segments_is_zero(struct slice bytes);
+
+/* The offset behind the file's last byte that is not zero, at or after `from`; `from` when all are
+ * zero. ERR_IO, ERR_NOMEM. */
+enum err_code segments_reader_end(struct segments_reader *reader, uint64_t from, uint64_t *ret_end,
+                                  struct err *err) MUST_USE;
 
 /* Frees the window; the file stays the caller's. Takes a zeroed struct. */
 void segments_reader_done(struct segments_reader *reader);

@@ -88,6 +88,39 @@ enum err_code segments_reader_record(struct segments_reader *reader, uint64_t of
     return ERR_NONE;
 }
 
+bool segments_is_zero(struct slice bytes)
+{
+    return bytes.size == 0 ||
+           (bytes.data[0] == 0 && memcmp(bytes.data, bytes.data + 1, bytes.size - 1) == 0);
+}
+
+enum err_code segments_reader_end(struct segments_reader *reader, uint64_t from, uint64_t *ret_end,
+                                  struct err *err)
+{
+    uint64_t end = from;
+
+    for (uint64_t at = from;;) {
+        struct slice bytes;
+        enum err_code code = segments_reader_at(reader, at, SEGMENTS_READ_CHUNK, &bytes, err);
+        size_t size;
+
+        if (code != ERR_NONE) {
+            return code;
+        }
+        if (bytes.size == 0) {
+            break;
+        }
+        if (!segments_is_zero(bytes)) {
+            for (size = bytes.size; bytes.data[size - 1] == 0; size--) {
+            }
+            end = at + size;
+        }
+        at += bytes.size;
+    }
+    *ret_end = end;
+    return ERR_NONE;
+}
+
 void segments_reader_done(struct segments_reader *reader)
 {
     free(reader->bytes);
@@ -141,7 +174,7 @@ static enum err_code cursor_enter(struct segments_cursor *cursor, struct err *er
     cursor->opened = true;
     cursor->reader.start = 0;
     cursor->reader.size = 0;
-    cursor->offset = SEGMENT_HEADER_SIZE;
+    cursor->offset = SEGMENT_RECORDS_OFFSET;
     return ERR_NONE;
 }
 

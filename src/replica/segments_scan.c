@@ -11,6 +11,13 @@
 
 #define LIST_ARENA_MAX (4 * MIB)
 
+/* What a segment's successor page says. */
+enum successor_state {
+    SUCCESSOR_NONE,
+    SUCCESSOR_NAMED,
+    SUCCESSOR_DAMAGED, /* Or torn. In any case there was to be a name, so there is a file. */
+};
+
 struct scan {
     struct segments *segments;
     segments_visit visit;
@@ -23,21 +30,14 @@ struct scan {
     uint64_t offset;     /* In that file. */
     uint64_t *sequences; /* Of the files there are, ascending. */
     uint32_t sequence_count;
-    /* Nothing before `doubtful` in the newest segment needs to be made durable again. The batch
-     * boundary behind it becomes the next one once a record says that all before it is durable. */
-    uint64_t doubtful;
+    /* The newest segment needs to be made durable from mending.doubtful on. The batch boundary
+     * behind it takes its place once a record says that all before it is durable. */
+    struct segments_mending mending;
     uint64_t next_doubtful;
     uint64_t next_doubtful_index;
-    bool unbegun;      /* The last file has no valid header: it is no segment yet. */
-    bool torn;         /* The newest segment has bytes behind its last record... */
-    uint64_t torn_end; /* ...up to this offset. */
+    enum successor_state successor_state; /* Of the newest segment. */
+    struct segment_successor successor;   /* When it is named. */
 };
-
-static bool is_zero(struct slice bytes)
-{
-    return bytes.size == 0 ||
-           (bytes.data[0] == 0 && memcmp(bytes.data, bytes.data + 1, bytes.size - 1) == 0);
-}
 
 static int compare_sequences(const void *a, const void *b)
 {
@@ -110,36 +110,6 @@ static enum err_code check_sequences(const struct scan *scan, struct err *err)
     return ERR_NONE;
 }
 
-/* The offset behind the last byte that is not zero, at or after `from`; `from` when all are zero.
- */
-static enum err_code find_end_of_bytes(struct scan *scan, uint64_t from, uint64_t *ret_end,
-                                       struct err *err)
-{
-    uint64_t end = from;
-
-    for (uint64_t at = from; at < scan->file_size;) {
-        struct slice bytes;
-        enum err_code code =
-            segments_reader_at(&scan->reader, at, SEGMENTS_READ_CHUNK, &bytes, err);
-        size_t size;
-
-        if (code != ERR_NONE) {
-            return code;
-        }
-        if (bytes.size == 0) {
-            break;
-        }
-        if (!is_zero(bytes)) {
-            for (size = bytes.size; bytes.data[size - 1] == 0; size--) {
-            }
-            end = at + size;
-        }
-        at += bytes.size;
-    }
-    *ret_end = end;
-    return ERR_NONE;
-}
-
 /* Refuses when bytes in [from, end) show that entry last + 1, which is not at `from` as it should
  * be, had been synced. */
 static enum err_code check_unsynced(struct scan *scan, uint64_t from, uint64_t end, struct err *err)
@@ -158,7 +128,7 @@ static enum err_code check_unsynced(struct scan *scan, uint64_t from, uint64_t e
         enum err_code code;
 
         code = segments_reader_at(&scan->reader, at, RECORD_HEADER_SIZE, &bytes, err);
-        if (code == ERR_NONE && !is_zero(bytes)) {
+        if (code == ERR_NONE && !segments_is_zero(bytes)) {
             code = segments_reader_record(&scan->reader, at, &record, &found, err);
         }
         if (code != ERR_NONE) {
@@ -207,6 +177,41 @@ static enum err_code check_header(struct scan *scan, const struct segment_header
     return ERR_NONE;
 }
 
+/* The segment before this one, which has a header, must have named it before it was begun. */
+static enum err_code check_named(struct scan *scan, struct err *err)
+{
+    if (scan->segments->count == 0 || scan->successor_state == SUCCESSOR_NAMED) {
+        return ERR_NONE;
+    }
+    segments_name(scan->sequence - 1, scan->name);
+    return err_set(err, ERR_CORRUPT,
+                   "%s: offset %zu: damaged: it does not name segment %" PRIu64 ", which was begun",
+                   scan->name, SEGMENT_HEADER_SIZE, scan->sequence);
+}
+
+/* Takes note of what the segment says of the next one. */
+static enum err_code take_successor(struct scan *scan, struct slice page, struct err *err)
+{
+    struct segment_successor *successor = &scan->successor;
+
+    if (segments_is_zero(page)) {
+        scan->successor_state = SUCCESSOR_NONE;
+        return ERR_NONE;
+    }
+    if (!segment_successor_decode(page, successor)) {
+        scan->successor_state = SUCCESSOR_DAMAGED;
+        return ERR_NONE;
+    }
+    if (successor->cluster_id != scan->segments->options.cluster_id ||
+        successor->sequence != scan->sequence + 1) {
+        return err_set(err, ERR_CORRUPT,
+                       "%s: offset %zu: names segment %" PRIu64 " of cluster %" PRIx64, scan->name,
+                       SEGMENT_HEADER_SIZE, successor->sequence, successor->cluster_id);
+    }
+    scan->successor_state = SUCCESSOR_NAMED;
+    return ERR_NONE;
+}
+
 static enum err_code begin_segment(struct scan *scan, const struct segment_header *header,
                                    struct err *err)
 {
@@ -231,8 +236,8 @@ static enum err_code begin_segment(struct scan *scan, const struct segment_heade
         .first_index = header->first_index,
         .previous_term = header->previous_term,
         .file_size = header->file_size,
-        .end = SEGMENT_HEADER_SIZE,
-        .position = last ? last->position + last->end - SEGMENT_HEADER_SIZE : 0,
+        .end = SEGMENT_RECORDS_OFFSET,
+        .position = last ? last->position + last->end - SEGMENT_RECORDS_OFFSET : 0,
     };
     segments->count++;
     return ERR_NONE;
@@ -269,8 +274,9 @@ static void narrow_doubt(struct scan *scan, const struct record *record)
         durable_index = record->durable_index;
     }
     if (durable_index + 1 >= scan->next_doubtful_index) {
-        scan->doubtful = scan->next_doubtful;
-        scan->next_doubtful = scan->offset;
+        scan->mending.doubtful = scan->next_doubtful;
+        /* The header was one write with the first record. */
+        scan->next_doubtful = scan->offset == SEGMENT_RECORDS_OFFSET ? 0 : scan->offset;
         scan->next_doubtful_index = record->index;
     }
 }
@@ -311,8 +317,15 @@ static enum err_code scan_unbegun(struct scan *scan, const struct err *why, stru
         (segments->count == 0 && scan->sequence != 1)) {
         return err_set(err, ERR_CORRUPT, "%s: %s", scan->name, why->text);
     }
-    code = find_end_of_bytes(scan, 0, &end, err);
-    if (code == ERR_NONE && (end > 0 || scan->file_size < SEGMENT_HEADER_SIZE)) {
+    if (segments->count > 0 && scan->successor_state == SUCCESSOR_NAMED &&
+        scan->file_size != scan->successor.file_size) {
+        return err_set(err, ERR_CORRUPT,
+                       "%s: offset %" PRIu64 ": the file ends, but it was made with %" PRIu64
+                       " bytes",
+                       scan->name, scan->file_size, scan->successor.file_size);
+    }
+    code = segments_reader_end(&scan->reader, 0, &end, err);
+    if (code == ERR_NONE && (end > 0 || scan->file_size < SEGMENT_RECORDS_OFFSET)) {
         code = check_unsynced(scan, 0, end, err);
     }
     if (code != ERR_NONE) {
@@ -322,8 +335,36 @@ static enum err_code scan_unbegun(struct scan *scan, const struct err *why, stru
         (void)snprintf(scan->found->note, sizeof scan->found->note,
                        "%s: removed, its first batch was torn", scan->name);
     }
-    scan->unbegun = true;
+    scan->mending.unbegun = scan->sequence;
     return ERR_NONE;
+}
+
+/* The records of a segment whose header was good, and what is behind them. */
+static enum err_code scan_begun(struct scan *scan, uint64_t first_index, struct err *err)
+{
+    struct segments_mending *mending = &scan->mending;
+    struct slice page;
+    enum err_code code =
+        segments_reader_at(&scan->reader, SEGMENT_HEADER_SIZE, SEGMENT_SUCCESSOR_SIZE, &page, err);
+
+    if (code == ERR_NONE) {
+        code = take_successor(scan, page, err);
+    }
+    if (code != ERR_NONE) {
+        return code;
+    }
+    scan->offset = SEGMENT_RECORDS_OFFSET;
+    mending->doubtful = scan->next_doubtful = 0;
+    scan->next_doubtful_index = first_index;
+    code = scan_records(scan, err);
+    if (code == ERR_NONE) {
+        code = segments_reader_end(&scan->reader, scan->offset, &mending->torn_end, err);
+    }
+    if (code == ERR_NONE && mending->torn_end > scan->offset) {
+        mending->torn = true;
+        code = check_unsynced(scan, scan->offset, mending->torn_end, err);
+    }
+    return code;
 }
 
 static enum err_code scan_file(struct scan *scan, struct err *err)
@@ -344,7 +385,7 @@ static enum err_code scan_file(struct scan *scan, struct err *err)
     if (code != ERR_NONE) {
         return err_set(err, code, "%s: %s", scan->name, why.text);
     }
-    if (scan->torn) {
+    if (scan->mending.torn) {
         segments_name(scan->sequence - 1, scan->name);
         return err_set(err, ERR_CORRUPT,
                        "%s: offset %" PRIu64 ": damaged: it is not the last segment", scan->name,
@@ -352,23 +393,12 @@ static enum err_code scan_file(struct scan *scan, struct err *err)
     }
     code = check_header(scan, &header, err);
     if (code == ERR_NONE) {
+        code = check_named(scan, err);
+    }
+    if (code == ERR_NONE) {
         code = begin_segment(scan, &header, err);
     }
-    if (code != ERR_NONE) {
-        return code;
-    }
-    scan->offset = SEGMENT_HEADER_SIZE;
-    scan->doubtful = scan->next_doubtful = 0;
-    scan->next_doubtful_index = header.first_index;
-    code = scan_records(scan, err);
-    if (code == ERR_NONE) {
-        code = find_end_of_bytes(scan, scan->offset, &scan->torn_end, err);
-    }
-    if (code == ERR_NONE && scan->torn_end > scan->offset) {
-        scan->torn = true;
-        code = check_unsynced(scan, scan->offset, scan->torn_end, err);
-    }
-    return code;
+    return code ? code : scan_begun(scan, header.first_index, err);
 }
 
 /* Reads one file; that of the newest segment stays open for the worker. */
@@ -408,89 +438,6 @@ static enum err_code scan_sequence(struct scan *scan, uint64_t sequence, struct 
     return ERR_NONE;
 }
 
-static enum err_code write_zeros(struct scan *scan, uint64_t from, uint64_t end, struct err *err)
-{
-    struct disk *disk = scan->segments->options.disk;
-    uint8_t *zeros = calloc(1, SEGMENTS_READ_CHUNK);
-    enum err_code code = ERR_NONE;
-
-    if (!zeros) {
-        return err_set(err, ERR_NOMEM, "no memory to cut the log's tail");
-    }
-    while (from < end && code == ERR_NONE) {
-        size_t size = end - from < SEGMENTS_READ_CHUNK ? (size_t)(end - from) : SEGMENTS_READ_CHUNK;
-
-        code = disk->write(disk->self, scan->segments->worker.file, from, zeros, size, err);
-        from += size;
-    }
-    free(zeros);
-    return code;
-}
-
-/* Writes the doubtful bytes again, so that the sync behind it really writes them.
- *
- * They may have been read from the page cache of a process whose sync failed: Linux calls such
- * pages clean, and another sync says that all is well without writing them. */
-static enum err_code write_doubtful_again(struct scan *scan, uint64_t end, struct err *err)
-{
-    struct disk *disk = scan->segments->options.disk;
-    int file = scan->segments->worker.file;
-    uint8_t *bytes = malloc(SEGMENTS_READ_CHUNK);
-    enum err_code code = ERR_NONE;
-
-    if (!bytes) {
-        return err_set(err, ERR_NOMEM, "no memory to mend the log's tail");
-    }
-    for (uint64_t at = scan->doubtful; at < end && code == ERR_NONE;) {
-        size_t size = end - at < SEGMENTS_READ_CHUNK ? (size_t)(end - at) : SEGMENTS_READ_CHUNK;
-        size_t got = 0;
-
-        code = disk->read(disk->self, file, at, bytes, size, &got, err);
-        if (code == ERR_NONE && got != size) {
-            code = err_set(err, ERR_IO, "%s: offset %" PRIu64 ": the file got shorter", scan->name,
-                           at);
-        }
-        if (code == ERR_NONE) {
-            code = disk->write(disk->self, file, at, bytes, size, err);
-        }
-        at += size;
-    }
-    free(bytes);
-    return code;
-}
-
-/* Cuts the torn tail, drops the file not begun, and makes durable what was found. */
-static enum err_code mend(struct scan *scan, struct err *err)
-{
-    struct segments *segments = scan->segments;
-    struct disk *disk = segments->options.disk;
-    struct segment *last = segments->count > 0 ? &segments->items[segments->count - 1] : NULL;
-    enum err_code code = ERR_NONE;
-
-    if (scan->torn) {
-        segments_name(last->sequence, scan->name);
-        (void)snprintf(scan->found->note, sizeof scan->found->note,
-                       "%s: cut a torn tail of %" PRIu64 " bytes at offset %" PRIu64
-                       ", behind entry %" PRIu64,
-                       scan->name, scan->torn_end - last->end, last->end, segments->last_index);
-        code = write_zeros(scan, last->end, scan->torn_end, err);
-    }
-    if (code == ERR_NONE && last) {
-        code = write_doubtful_again(scan, last->end, err);
-    }
-    if (code == ERR_NONE && last) {
-        code = disk->sync(disk->self, segments->worker.file, err);
-    }
-    if (code == ERR_NONE && scan->unbegun) {
-        segments_name(scan->sequences[scan->sequence_count - 1], scan->name);
-        code = disk->remove(disk->self, scan->name, err);
-    }
-    if (code == ERR_NONE) {
-        code = disk->sync_dir(disk->self, err);
-    }
-    return code;
-}
-
 /* A log that starts too late has lost its first segments; they can not be told by their numbers,
  * since the first ones are removed in time. */
 static enum err_code check_start(struct scan *scan, struct err *err)
@@ -506,6 +453,32 @@ static enum err_code check_start(struct scan *scan, struct err *err)
                    "%s: offset 40: it is the oldest segment and starts with entry %" PRIu64
                    ", but entry %" PRIu64 " is needed: older segments are missing",
                    scan->name, segments->items[0].first_index, needed_index);
+}
+
+/* The newest segment may not speak of a file that is gone: what was acknowledged last may have been
+ * in it. */
+static enum err_code check_end(struct scan *scan, struct err *err)
+{
+    uint64_t newest = scan->segments->worker.sequence;
+    char missing[SEGMENT_NAME_SIZE];
+
+    if (scan->segments->count == 0 || scan->successor_state == SUCCESSOR_NONE) {
+        return ERR_NONE;
+    }
+    segments_name(newest, scan->name);
+    if (scan->mending.unbegun == 0) {
+        segments_name(newest + 1, missing);
+        return err_set(err, ERR_CORRUPT, "%s is missing: %s: offset %zu: says that it %s", missing,
+                       scan->name, SEGMENT_HEADER_SIZE,
+                       scan->successor_state == SUCCESSOR_NAMED ? "was made"
+                                                                : "was made, or is damaged");
+    }
+    if (scan->successor_state == SUCCESSOR_DAMAGED && !scan->found->note[0]) {
+        (void)snprintf(scan->found->note, sizeof scan->found->note,
+                       "%s: offset %zu: the successor's name was torn or damaged, and is cleared",
+                       scan->name, SEGMENT_HEADER_SIZE);
+    }
+    return ERR_NONE;
 }
 
 static enum err_code scan_all(struct scan *scan, struct err *err)
@@ -537,7 +510,10 @@ static enum err_code scan_all(struct scan *scan, struct err *err)
                        segments->options.durable_index);
     }
     code = check_start(scan, err);
-    return code ? code : mend(scan, err);
+    if (code == ERR_NONE) {
+        code = check_end(scan, err);
+    }
+    return code ? code : segments_mend(scan->segments, &scan->mending, scan->found, err);
 }
 
 enum err_code segments_exist(struct disk *disk, bool *ret_exist, struct err *err)
@@ -567,8 +543,8 @@ enum err_code segments_open(const struct segments_options *options, segments_vis
     struct segments *segments = calloc(1, sizeof *segments);
     enum err_code code;
 
-    assert(options->segment_size >= 3 * SEGMENT_HEADER_SIZE);
-    assert(options->first_size >= 3 * SEGMENT_HEADER_SIZE);
+    assert(options->segment_size >= SEGMENT_SIZE_MIN);
+    assert(options->first_size >= SEGMENT_SIZE_MIN);
     if (!segments) {
         return err_set(err, ERR_NOMEM, "no memory for the log");
     }

@@ -35,6 +35,18 @@ static enum err_code create_file(struct segments *segments, const char *name, ui
     return code;
 }
 
+static enum err_code sync_newest(struct segments *segments, struct err *err)
+{
+    struct disk *disk = segments->options.disk;
+    enum err_code code = disk->sync(disk->self, segments->worker.file, err);
+
+    if (code == ERR_NO_SPACE && !segments->options.durable) {
+        /* Batches that were never synced went with it, and they can not be written again. */
+        return err_set(err, ERR_IO, "no space to sync what was written before");
+    }
+    return code;
+}
+
 static enum err_code make_spare(struct segments *segments, uint64_t sequence, struct err *err)
 {
     struct disk *disk = segments->options.disk;
@@ -63,6 +75,47 @@ static enum err_code make_spare(struct segments *segments, uint64_t sequence, st
     return err_prefix(err, "%s", name);
 }
 
+/* Says durably in the newest segment that the spare is there: should it go, that will be noticed.
+ *
+ * It comes before the spare's first batch, so that nothing acknowledged can be in a file that no
+ * other names. */
+static enum err_code announce_spare(struct segments *segments, struct err *err)
+{
+    struct segments_worker *worker = &segments->worker;
+    struct disk *disk = segments->options.disk;
+    struct segment_successor successor = {
+        .cluster_id = segments->options.cluster_id,
+        .sequence = worker->sequence + 1,
+        .file_size = worker_file_size(segments, worker->sequence + 1),
+    };
+    uint8_t bytes[SEGMENT_SUCCESSOR_SIZE];
+    enum err_code code;
+
+    if (worker->file < 0 || worker->announced) {
+        return ERR_NONE;
+    }
+    segment_successor_encode(&successor, bytes);
+    code = disk->write(disk->self, worker->file, SEGMENT_HEADER_SIZE, bytes, sizeof bytes, err);
+    if (code == ERR_NONE) {
+        code = sync_newest(segments, err);
+    }
+    if (code != ERR_NONE) {
+        return code;
+    }
+    worker->announced = true;
+    return ERR_NONE;
+}
+
+static enum err_code ready_spare(struct segments *segments, uint64_t sequence, struct err *err)
+{
+    enum err_code code = ERR_NONE;
+
+    if (segments->worker.spare_file < 0) {
+        code = make_spare(segments, sequence, err);
+    }
+    return code ? code : announce_spare(segments, err);
+}
+
 void segments_prepare_work(struct segments *segments, struct segments_prepare *prepare)
 {
     struct segments_worker *worker = &segments->worker;
@@ -72,28 +125,26 @@ void segments_prepare_work(struct segments *segments, struct segments_prepare *p
         prepare->err = worker->stopped;
         return;
     }
-    /* A write came first and made the file itself, or has already begun it. */
-    if (worker->spare_file >= 0 || worker->sequence >= prepare->sequence) {
+    /* A write came first and has already begun it. */
+    if (worker->sequence >= prepare->sequence) {
         return;
     }
     assert(worker->sequence + 1 == prepare->sequence);
-    (void)make_spare(segments, prepare->sequence, &prepare->err);
+    if (ready_spare(segments, prepare->sequence, &prepare->err) != ERR_NONE &&
+        prepare->err.code != ERR_NO_SPACE) {
+        worker->stopped = prepare->err; /* The newest segment's sync may be what failed. */
+    }
 }
 
 static enum err_code timed_sync(struct segments *segments, struct segments_write *write,
                                 struct err *err)
 {
     const struct env *env = segments->options.env;
-    struct disk *disk = segments->options.disk;
     uint64_t start_ns = env->monotonic_ns(env->self);
-    enum err_code code = disk->sync(disk->self, segments->worker.file, err);
+    enum err_code code = sync_newest(segments, err);
 
     write->sync_ns = env->monotonic_ns(env->self) - start_ns;
     write->syncs++;
-    if (code == ERR_NO_SPACE && !segments->options.durable) {
-        /* Batches that were never synced went with it, and they can not be written again. */
-        return err_set(err, ERR_IO, "no space to sync what was written before");
-    }
     return code;
 }
 
@@ -116,17 +167,16 @@ static enum err_code roll(struct segments *segments, struct segments_write *writ
         }
         worker->durable_index = write->first->index - 1;
     }
-    if (worker->spare_file < 0) {
-        code = make_spare(segments, write->sequence, err);
-        if (code != ERR_NONE) {
-            return code;
-        }
+    code = ready_spare(segments, write->sequence, err);
+    if (code != ERR_NONE) {
+        return code;
     }
     if (worker->file >= 0) {
         disk->close(disk->self, worker->file);
     }
     worker->file = worker->spare_file;
     worker->spare_file = -1;
+    worker->announced = false;
     worker->sequence = write->sequence;
     worker->file_size = worker_file_size(segments, write->sequence);
     worker->written = 0;
@@ -187,7 +237,7 @@ static enum err_code encode_batch(struct segments *segments, const struct segmen
 {
     struct segments_worker *worker = &segments->worker;
     const struct log_entry *entry = write->first;
-    size_t at = write->roll ? SEGMENT_HEADER_SIZE : 0;
+    size_t at = write->roll ? SEGMENT_RECORDS_OFFSET : 0;
     size_t size = at;
     enum err_code code;
 
@@ -201,6 +251,7 @@ static enum err_code encode_batch(struct segments *segments, const struct segmen
     }
     if (write->roll) {
         encode_header(segments, write, worker->bytes);
+        memset(worker->bytes + SEGMENT_HEADER_SIZE, 0, SEGMENT_SUCCESSOR_SIZE);
     }
     entry = write->first;
     for (uint32_t i = 0; i < write->count; i++, entry = i < write->count ? entry->next : entry) {

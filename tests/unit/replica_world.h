@@ -7,7 +7,7 @@
 #include "replica/replica.h"
 #include "tests/unit/mem_disk.h"
 
-#define WORLD_SEGMENT 16384
+#define WORLD_SEGMENT 20480
 #define WORLD_ENTRIES_MAX 12000
 
 /* What the state machine saw of an entry. */

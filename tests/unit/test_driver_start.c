@@ -1,5 +1,6 @@
 /* Starting again: after a clean close, after a crash at every call, on damage. What was
  * acknowledged comes back, or the start is refused. */
+#include "replica/segments_format.h"
 #include "tests/unit/replica_world.h"
 
 #include <raft.h>
@@ -286,8 +287,8 @@ static void test_damaged_meta(void **state)
     }
 }
 
-/* After a clean close every flipped byte of the log is refused, also in the last batch; a lost file
- * too. */
+/* After a clean close every flipped byte of the log is refused, also in the last batch, but mended
+ * where it only names a file that is there and empty; a lost file is refused too. */
 static void test_damage_after_a_clean_close(void **state)
 {
     struct world world;
@@ -309,17 +310,67 @@ static void test_damage_after_a_clean_close(void **state)
 
         world.disk = mem_disk_clone(disk, 1);
         mem_disk_flip(world.disk, "segment-0000000001", at, 0x08);
-        assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
-        assert_non_null(strstr(world.err.text, "segment-0000000001"));
-        assert_non_null(strstr(world.err.text, "offset"));
+        if (at >= SEGMENT_HEADER_SIZE && at < SEGMENT_RECORDS_OFFSET) {
+            replica_world_must_open(&world);
+            assert_non_null(strstr(replica_note(world.replica), "segment-0000000001: offset 4096"));
+            replica_world_must_lead(&world);
+            assert_int_equal(world.applied, world.acked_last);
+            replica_world_close(&world);
+        } else {
+            assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
+            assert_non_null(strstr(world.err.text, "segment-0000000001"));
+            assert_non_null(strstr(world.err.text, "offset"));
+        }
         mem_disk_destroy(world.disk);
         world.disk = disk;
     }
-    mem_disk_lose(world.disk, "segment-0000000001");
-    assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
     mem_disk_lose(world.disk, "segment-0000000002");
     assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
+    assert_non_null(strstr(world.err.text, "segment-0000000002 is missing"));
+    mem_disk_lose(world.disk, "segment-0000000001");
+    assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
     replica_world_done(&world);
+}
+
+/* Killed at any time, then the newest begun segment is deleted, with all behind it: refused, and
+ * the file is named. */
+static void test_the_newest_segments_are_lost(void **state)
+{
+    (void)state;
+    for (uint64_t count = 100; count < 200; count += 3) {
+        struct world world;
+        char name[40];
+        uint32_t begun = 0;
+
+        replica_world_init(&world);
+        replica_world_must_open(&world);
+        replica_world_must_lead(&world);
+        replica_world_submit_many(&world, count);
+        mem_disk_set_power(world.disk, 0);
+        replica_world_close(&world);
+        mem_disk_crash(world.disk, MEM_DISK_DROP);
+        for (uint32_t i = 1;; i++) {
+            size_t size;
+            const uint8_t *bytes;
+
+            (void)snprintf(name, sizeof name, "segment-%010u", i);
+            bytes = mem_disk_bytes(world.disk, name, &size);
+            if (!bytes) {
+                break;
+            }
+            begun = bytes[0] != 0 ? i : begun;
+        }
+        assert_true(begun >= 2);
+        (void)snprintf(name, sizeof name, "segment-%010u", begun + 1);
+        mem_disk_lose(world.disk, name);
+        assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
+        assert_non_null(strstr(world.err.text, name));
+        (void)snprintf(name, sizeof name, "segment-%010u", begun);
+        mem_disk_lose(world.disk, name);
+        assert_int_equal(replica_world_open(&world), ERR_CORRUPT);
+        assert_non_null(strstr(world.err.text, name));
+        replica_world_done(&world);
+    }
 }
 
 /* A segment of another cluster among ours. */
@@ -472,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_start_makes_the_tail_known),
         cmocka_unit_test(test_damaged_meta),
         cmocka_unit_test(test_damage_after_a_clean_close),
+        cmocka_unit_test(test_the_newest_segments_are_lost),
         cmocka_unit_test(test_foreign_cluster),
         cmocka_unit_test(test_refused_options),
         cmocka_unit_test(test_libraft_out_of_memory),

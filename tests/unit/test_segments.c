@@ -15,7 +15,7 @@
 /* clang-format on */
 
 #define CLUSTER UINT64_C(0x1122334455667788)
-#define SEGMENT 16384
+#define SEGMENT 20480
 
 /* A log under test and what should be in it: entry i has payload_of(i). */
 struct log {
@@ -169,7 +169,7 @@ static size_t end_of(struct log *log, const char *name)
 /* Where record `at` (from 0) of a segment starts. */
 static size_t record_offset(struct log *log, const char *name, uint32_t at)
 {
-    size_t offset = SEGMENT_HEADER_SIZE;
+    size_t offset = SEGMENT_RECORDS_OFFSET;
     size_t size;
     uint8_t *bytes = mem_disk_bytes(log->disk, name, &size);
 
@@ -218,6 +218,27 @@ static void test_record_round_trip(void **state)
             assert_false(record_decode(slice_of(bytes, total), &back));
             bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
         }
+    }
+}
+
+/* The same for a successor's name; zeros are none. */
+static void test_successor_round_trip(void **state)
+{
+    struct segment_successor successor = {
+        .cluster_id = CLUSTER, .sequence = 10, .file_size = SEGMENT};
+    struct segment_successor back;
+    uint8_t bytes[SEGMENT_SUCCESSOR_SIZE] = {0};
+
+    (void)state;
+    assert_false(segment_successor_decode(slice_of(bytes, sizeof bytes), &back));
+    segment_successor_encode(&successor, bytes);
+    assert_true(segment_successor_decode(slice_of(bytes, sizeof bytes), &back));
+    assert_memory_equal(&successor, &back, sizeof successor);
+    assert_false(segment_successor_decode(slice_of(bytes, sizeof bytes - 1), &back));
+    for (size_t at = 0; at < sizeof bytes; at++) {
+        bytes[at] ^= 4;
+        assert_false(segment_successor_decode(slice_of(bytes, sizeof bytes), &back));
+        bytes[at] ^= 4;
     }
 }
 
@@ -307,6 +328,8 @@ static void test_page_examples(void **state)
     uint8_t bytes[256];
     uint8_t back[256];
     struct record record;
+    uint8_t page[SEGMENT_SUCCESSOR_SIZE];
+    struct segment_successor successor;
     struct meta_slot slot;
     struct err err;
     size_t size = example_bytes("example: record", bytes, sizeof bytes);
@@ -332,6 +355,15 @@ static void test_page_examples(void **state)
     assert_int_equal(slot.durable_index, 2);
     meta_slot_encode(&slot, back);
     assert_memory_equal(bytes, back, size);
+
+    size = example_bytes("example: successor", bytes, sizeof bytes);
+    assert_int_equal(size, 40);
+    memset(page, 0, sizeof page);
+    memcpy(page, bytes, size);
+    assert_true(segment_successor_decode(slice_of(page, sizeof page), &successor));
+    assert_int_equal(successor.cluster_id, CLUSTER);
+    assert_int_equal(successor.sequence, 2);
+    assert_int_equal(successor.file_size, 64 << 20);
 }
 
 /* One write and one sync a batch; all is there again after losing what was not synced. */
@@ -516,7 +548,7 @@ static void test_flips_in_the_last_batch(void **state)
             break;
         }
     }
-    for (size_t at = SEGMENT_HEADER_SIZE; at < end; at += 3) {
+    for (size_t at = SEGMENT_RECORDS_OFFSET; at < end; at += 3) {
         struct mem_disk *disk = log.disk;
 
         mem_disk_flip(log.disk, last, at, 0x10);
@@ -611,6 +643,84 @@ static void test_missing_files(void **state)
     log.options.needed_index--;
     assert_corrupt(&log, "segment-0000000002");
     mem_disk_destroy(log.disk);
+    mem_disk_destroy(disk);
+}
+
+/* Nothing but the log knows what was synced, as after a kill: the last file goes, or the last two,
+ * with the next segment ready or not. */
+static void test_missing_last_files(void **state)
+{
+    (void)state;
+    for (unsigned ready = 0; ready < 2; ready++) {
+        struct log log;
+        char name[40];
+        unsigned last = 3 + ready;
+
+        small_log(&log, false);
+        assert_int_equal(log_open(&log), ERR_NONE);
+        if (ready) {
+            assert_int_equal(prepare(&log), ERR_NONE);
+        }
+        log_close(&log);
+        mem_disk_crash(log.disk, MEM_DISK_DROP);
+        for (; last > 1; last--) {
+            (void)snprintf(name, sizeof name, "segment-%010u", last);
+            mem_disk_lose(log.disk, name);
+            assert_corrupt(&log, name);
+            assert_non_null(strstr(log.err.text, "is missing"));
+        }
+        mem_disk_destroy(log.disk);
+    }
+}
+
+/* A ready segment of which the newest one speaks: empty or torn it is made anew, with another size
+ * or away it is refused; when the name itself is damaged it goes with the file. */
+static void test_ready_segment(void **state)
+{
+    static const char next[] = "segment-0000000002";
+    struct log log;
+    struct mem_disk *disk;
+    size_t size;
+
+    (void)state;
+    log_create(&log);
+    append_batches(&log, 3, 2);
+    assert_int_equal(prepare(&log), ERR_NONE);
+    log_close(&log);
+    assert_true(mem_disk_is_synced(log.disk));
+    disk = log.disk;
+    for (unsigned kind = 0; kind < 5; kind++) {
+        log.disk = mem_disk_clone(disk, 1);
+        if (kind == 1) {
+            mem_disk_flip(log.disk, next, 77, 3);
+        } else if (kind == 2) {
+            mem_disk_flip(log.disk, "segment-0000000001", SEGMENT_HEADER_SIZE + 9, 3);
+        } else if (kind == 3) {
+            mem_disk_truncate(log.disk, next, SEGMENT - 1);
+        } else if (kind == 4) {
+            mem_disk_flip(log.disk, "segment-0000000001", SEGMENT_HEADER_SIZE + 9, 3);
+            mem_disk_lose(log.disk, next);
+        }
+        if (kind >= 3) {
+            assert_corrupt(&log, next);
+            assert_corrupt(&log, next);
+        } else {
+            assert_int_equal(log_open(&log), ERR_NONE);
+            assert_int_equal(log.visited, 6);
+            assert_int_equal(log.found.note[0] != 0, kind > 0);
+            assert_null(mem_disk_bytes(log.disk, next, &size));
+            log_close(&log);
+            mem_disk_crash(log.disk, MEM_DISK_DROP);
+            assert_int_equal(log_open(&log), ERR_NONE);
+            assert_string_equal(log.found.note, "");
+            append_batches(&log, 40, 4);
+            log_close(&log);
+            mem_disk_crash(log.disk, MEM_DISK_DROP);
+            assert_int_equal(log_open(&log), ERR_NONE);
+            assert_int_equal(log.visited, 166);
+        }
+        log_destroy(&log);
+    }
     mem_disk_destroy(disk);
 }
 
@@ -805,6 +915,87 @@ static void test_open_fault_twins(void **state)
     log_destroy(&log);
 }
 
+/* Appends until a call fails, with the next segment made ahead of time; returns the last index that
+ * was acknowledged. */
+static uint64_t append_until_failure(struct log *log, uint32_t batches)
+{
+    uint64_t acknowledged = segments_last_index(log->segments);
+
+    for (uint32_t i = 0; i < batches; i++) {
+        if (append(log, 4, false) != ERR_NONE) {
+            break;
+        }
+        acknowledged = segments_last_index(log->segments);
+        if (segments_wants_prepare(log->segments) && prepare(log) != ERR_NONE) {
+            break;
+        }
+    }
+    log_close(log);
+    return acknowledged;
+}
+
+/* A sync fails, the process starts again on the page cache, which is not what the disk holds, and
+ * acknowledges more; then the power goes: all of that is there. */
+static void test_page_cache_of_a_failed_sync(void **state)
+{
+    (void)state;
+    for (uint64_t pass = 0; pass < 70; pass++) {
+        struct log log;
+        uint64_t acknowledged;
+
+        log_create(&log);
+        mem_disk_set_fault(log.disk, (struct mem_disk_fault){
+                                         .calls = MEM_DISK_SYNC, .pass = pass, .code = ERR_IO});
+        acknowledged = append_until_failure(&log, 60);
+        mem_disk_crash(log.disk, MEM_DISK_KEEP);
+        assert_int_equal(log_open(&log), ERR_NONE);
+        assert_true(log.visited >= acknowledged);
+        acknowledged = append_until_failure(&log, 1 + (uint32_t)(pass % 2) * 40);
+        assert_true(acknowledged > log.visited);
+        mem_disk_crash(log.disk, MEM_DISK_DROP);
+        if (log_open(&log) != ERR_NONE) {
+            fail_msg("pass %d: %s", (int)pass, log.err.text);
+        }
+        assert_int_equal(log.visited, acknowledged);
+        log_destroy(&log);
+    }
+}
+
+/* Each changing call of opening fails in turn, and the next start finds its page cache; then the
+ * power goes, before or after more is acknowledged. */
+static void test_page_cache_of_a_failed_opening(void **state)
+{
+    bool failed = true;
+
+    (void)state;
+    for (uint64_t pass = 0; failed; pass++) {
+        for (uint32_t more = 0; more < 2; more++) {
+            struct log log;
+            uint64_t acknowledged;
+
+            log_create(&log);
+            append_batches(&log, 20, 4);
+            assert_int_equal(prepare(&log), ERR_NONE);
+            log_close(&log);
+            mem_disk_set_fault(
+                log.disk,
+                (struct mem_disk_fault){.calls = MEM_DISK_CHANGES, .pass = pass, .code = ERR_IO});
+            failed = log_open(&log) != ERR_NONE;
+            log_close(&log);
+            mem_disk_crash(log.disk, MEM_DISK_KEEP);
+            assert_int_equal(log_open(&log), ERR_NONE);
+            acknowledged = append_until_failure(&log, more * 40);
+            mem_disk_crash(log.disk, MEM_DISK_DROP);
+            if (log_open(&log) != ERR_NONE) {
+                fail_msg("pass %d: %s", (int)pass, log.err.text);
+            }
+            assert_int_equal(log.visited, acknowledged);
+            log_destroy(&log);
+        }
+        assert_true(failed || pass > 4);
+    }
+}
+
 /* A full disk: room says no when the segment has no successor, barriers get the reserve, space
  * clears it. */
 static void test_no_space_for_the_next_segment(void **state)
@@ -882,10 +1073,10 @@ static void test_entry_too_large(void **state)
 
     (void)state;
     log_create(&log);
-    assert_int_equal(segments_room(log.segments, SEGMENT - SEGMENT_HEADER_SIZE, false, &log.err),
+    assert_int_equal(segments_room(log.segments, SEGMENT - SEGMENT_RECORDS_OFFSET, false, &log.err),
                      ERR_NONE);
     assert_int_equal(
-        segments_room(log.segments, SEGMENT - SEGMENT_HEADER_SIZE + 1, false, &log.err),
+        segments_room(log.segments, SEGMENT - SEGMENT_RECORDS_OFFSET + 1, false, &log.err),
         ERR_TOO_LARGE);
     log_destroy(&log);
 }
@@ -894,6 +1085,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_record_round_trip),
+        cmocka_unit_test(test_successor_round_trip),
         cmocka_unit_test(test_header_and_slot_round_trip),
         cmocka_unit_test(test_page_examples),
         cmocka_unit_test(test_append_and_reopen),
@@ -904,11 +1096,15 @@ int main(void)
         cmocka_unit_test(test_flip_behind_an_older_segment),
         cmocka_unit_test(test_every_truncation),
         cmocka_unit_test(test_missing_files),
+        cmocka_unit_test(test_missing_last_files),
+        cmocka_unit_test(test_ready_segment),
         cmocka_unit_test(test_foreign_segments),
         cmocka_unit_test(test_torn_batches),
         cmocka_unit_test(test_no_stale_records),
         cmocka_unit_test(test_fault_twins),
         cmocka_unit_test(test_open_fault_twins),
+        cmocka_unit_test(test_page_cache_of_a_failed_sync),
+        cmocka_unit_test(test_page_cache_of_a_failed_opening),
         cmocka_unit_test(test_no_space_for_the_next_segment),
         cmocka_unit_test(test_resume_after_no_space),
         cmocka_unit_test(test_entry_too_large),
