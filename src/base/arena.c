@@ -63,6 +63,9 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
     size_t block_size = arena->blocks ? arena->blocks->size * 2 : BLOCK_SIZE_MIN;
     struct arena_block *block;
 
+    if (size > SIZE_MAX / 2) {
+        return NULL; /* So that the sums below can not wrap. */
+    }
     if (block_size > BLOCK_SIZE_MAX) {
         block_size = BLOCK_SIZE_MAX;
     }

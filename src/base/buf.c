@@ -31,6 +31,9 @@ static bool grow(struct buf *buf, size_t need)
     size_t capacity = buf->capacity ? buf->capacity : CAPACITY_MIN;
     uint8_t *data;
 
+    if (need > SIZE_MAX / 2) {
+        return false; /* Doubling would never get there. */
+    }
     while (capacity < need) {
         capacity *= 2;
     }

@@ -26,12 +26,19 @@ void log_setup(enum log_level level, bool json)
     as_json = json;
 }
 
+/* JSON must be UTF-8, which neither clients' bytes nor a text that was cut need be: only ASCII goes
+ * into it. */
+static bool is_harmful(unsigned char byte)
+{
+    return byte < 0x20 || byte == 0x7f || (as_json && (byte == '"' || byte == '\\' || byte > 0x7f));
+}
+
 static void make_harmless(char *text)
 {
     for (; *text; text++) {
         unsigned char byte = (unsigned char)*text;
 
-        if (byte < 0x20 || byte == 0x7f || (as_json && (byte == '"' || byte == '\\'))) {
+        if (is_harmful(byte)) {
             *text = byte == '"' ? '\'' : '?';
         }
     }
