@@ -1,16 +1,13 @@
 /* Reading pages of docs/: see doc_page.h. */
 #include "tests/unit/doc_page.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* cmocka.h wants these before it. */
-#include <setjmp.h>
-#include <stdarg.h>
-
-/* clang-format off */
+/* After the headers it needs. */
 #include <cmocka.h>
-/* clang-format on */
 
 #define PAGE_MAX ((size_t)1 << 20)
 

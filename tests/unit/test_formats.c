@@ -11,15 +11,12 @@
 #include "tests/unit/doc_page.h"
 #include "wire/kind.h"
 
-#include <stdio.h>
-
-/* cmocka.h wants these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
-/* clang-format off */
+/* After the headers it needs. */
 #include <cmocka.h>
-/* clang-format on */
 
 #define EXAMPLE_MAX 1024
 #define STORY_NS (UINT64_C(1767225600) * NS_PER_SECOND) /* 2026-01-01T00:00:00Z */
