@@ -423,8 +423,7 @@ static enum err_code check_options(const struct replica_options *options, struct
         return err_set(err, ERR_INVALID, "a replica needs a node id above 0 and an address");
     }
     if (options->segment_size != 0 && options->segment_size < SEGMENT_SIZE_MIN) {
-        return err_set(err, ERR_INVALID, "a segment has at least %zu bytes",
-                       SEGMENT_SIZE_MIN);
+        return err_set(err, ERR_INVALID, "a segment has at least %zu bytes", SEGMENT_SIZE_MIN);
     }
     return ERR_NONE;
 }

@@ -492,6 +492,9 @@ static enum err_code scan_all(struct scan *scan, struct err *err)
     for (uint32_t i = 0; i < scan->sequence_count && code == ERR_NONE; i++) {
         code = scan_sequence(scan, scan->sequences[i], err);
     }
+    if (code == ERR_NONE) {
+        code = check_end(scan, err);
+    }
     if (code != ERR_NONE) {
         return code;
     }
@@ -510,9 +513,6 @@ static enum err_code scan_all(struct scan *scan, struct err *err)
                        segments->options.durable_index);
     }
     code = check_start(scan, err);
-    if (code == ERR_NONE) {
-        code = check_end(scan, err);
-    }
     return code ? code : segments_mend(scan->segments, &scan->mending, scan->found, err);
 }
 
