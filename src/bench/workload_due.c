@@ -100,8 +100,11 @@ static enum err_code schedule_alone(struct alone *alone, struct bench *bench, co
 static enum err_code run_alone(struct bench *bench, struct err *err)
 {
     struct alone *alone = calloc(1, sizeof(*alone));
-    struct lifecycle_options options = {
-        .name = "due", .worker_count = ALONE_WORKERS, .on_delivery = on_alone, .context = alone};
+    struct lifecycle_options options = {.name = "due",
+                                        .worker_count = ALONE_WORKERS,
+                                        .job_count = ALONE_COUNT,
+                                        .on_delivery = on_alone,
+                                        .context = alone};
     char queue[RUN_QUEUE_MAX];
     enum err_code code;
 
