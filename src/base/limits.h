@@ -44,6 +44,7 @@
 #define ENTRY_SIZE_MAX (8 * MIB)
 #define ENTRY_ARENA_MAX (96 * MIB)
 #define PENDING_OPS_MAX 16384
+#define PENDING_SIZE_MAX (64 * MIB)
 #define LOG_WRITES_IN_FLIGHT 2
 #define TICK_JOBS_MAX 1024
 #define CLAIMS_IN_FLIGHT_MAX 64 /* Of one queue. */

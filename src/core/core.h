@@ -46,7 +46,8 @@ const struct op_spec *const *op_all(uint32_t *ret_count);
 const struct kv_table *core_tables(uint32_t *ret_count);
 
 /* An entry: what one turn of the loop submits. Built by appending operations, then sealed with the
- * time. */
+ * time, which takes ENTRY_TRAILER_SIZE bytes. */
+#define ENTRY_TRAILER_SIZE 24
 struct buf;
 bool entry_add(struct buf *buf, const struct op_spec *spec, const struct op_head *head,
                const void *request);

@@ -5,7 +5,6 @@
 #include "wire/protobuf.h"
 
 #define OP_HEADER_SIZE 12
-#define TRAILER_SIZE 24
 
 #define ROW(tag_, kind_, name_)                                                                    \
     {.name = #name_, .kind = kind_, .tag = tag_, .offset = offsetof(struct op_head, name_)}
@@ -83,7 +82,7 @@ static uint32_t count_ops(struct slice bytes)
 
 bool entry_seal(struct buf *buf, uint64_t now_ns, uint64_t seed)
 {
-    uint8_t trailer[TRAILER_SIZE];
+    uint8_t trailer[ENTRY_TRAILER_SIZE];
 
     put_number(trailer, now_ns, 8);
     put_number(trailer + 8, seed, 8);
@@ -94,10 +93,10 @@ bool entry_seal(struct buf *buf, uint64_t now_ns, uint64_t seed)
 
 enum err_code entry_open(struct slice bytes, struct entry *ret_entry, struct err *err)
 {
-    const uint8_t *trailer = bytes.data + bytes.size - TRAILER_SIZE;
+    const uint8_t *trailer = bytes.data + bytes.size - ENTRY_TRAILER_SIZE;
     uint32_t format;
 
-    if (bytes.size < TRAILER_SIZE) {
+    if (bytes.size < ENTRY_TRAILER_SIZE) {
         return err_set(err, ERR_CORRUPT, "an entry of %zu bytes has no trailer", bytes.size);
     }
     format = (uint32_t)get_number(trailer + 20, 4);
@@ -108,7 +107,7 @@ enum err_code entry_open(struct slice bytes, struct entry *ret_entry, struct err
         .now_ns = get_number(trailer, 8),
         .seed = get_number(trailer + 8, 8),
         .count = (uint32_t)get_number(trailer + 16, 4),
-        .rest = slice_of(bytes.data, bytes.size - TRAILER_SIZE),
+        .rest = slice_of(bytes.data, bytes.size - ENTRY_TRAILER_SIZE),
     };
     if (ret_entry->count > ENQUEUE_BATCH_MAX ||
         ret_entry->rest.size < (size_t)ret_entry->count * OP_HEADER_SIZE) {
