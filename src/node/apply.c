@@ -4,18 +4,23 @@
 
 #define RATE_WINDOW_NS NS_PER_SECOND
 
-/* While replaying there are no loop turns between entries, so the store is fed here. */
+/* While replaying there are no loop turns between entries, so the store is fed here. When it has no
+ * room, then what it can not write stays in memory: that is no more than the log had above the
+ * store's files. */
 static enum err_code feed_store_in_replay(struct node *node, struct err *err)
 {
     const struct env *env = node->options.env;
+    enum err_code code;
 
     if (node->recovered) {
         return ERR_NONE;
     }
     if (store_pressure(node->store)) {
-        return store_drain(node->store, false, err);
+        code = store_drain(node->store, false, err);
+    } else {
+        code = store_poll(node->store, env->monotonic_ns(env->self), 0, err);
     }
-    return store_poll(node->store, env->monotonic_ns(env->self), 0, err);
+    return code == ERR_NO_SPACE ? ERR_NONE : code;
 }
 
 static void count_rate(struct node *node, uint32_t ops)
@@ -31,6 +36,7 @@ static void count_rate(struct node *node, uint32_t ops)
     }
 }
 
+/* The callers are answered at the end of the turn: this may be called in the middle of a submit. */
 void node_stop(struct node *node, const struct err *err)
 {
     if (node->failure.code) {
@@ -38,40 +44,26 @@ void node_stop(struct node *node, const struct err *err)
     }
     node->failure = *err;
     log_write(LOG_ERROR, "the node stops acknowledging until it is restarted: %s", err->text);
-    pipeline_fail(node, err);
-    waiters_fail(node, err);
 }
 
 void node_commit(void *self, uint64_t index, uint64_t term, struct slice bytes)
 {
     struct node *node = self;
-    struct group *group = pipeline_take(node, index);
     struct core_applied applied;
     struct err err;
 
     if (node->failure.code) {
-        assert(!group);
         return;
     }
     if (core_apply(node->core, index, term, bytes, &node->apply_arena, &applied, &err) ||
         feed_store_in_replay(node, &err)) {
         (void)err_prefix(&err, "entry %llu", (unsigned long long)index);
-        if (group) {
-            struct group *rest = node->pipeline.submitted;
-
-            /* Its fate is unknown to the callers, as that of the ones behind it. */
-            group->next = rest;
-            node->pipeline.submitted = group;
-            if (!rest) {
-                node->pipeline.submitted_last = group;
-            }
-        }
         node_stop(node, &err);
         return;
     }
     count_rate(node, applied.count);
-    if (group) {
-        group_answer(node, group, &applied, index, term);
+    if (pipeline_first(node, index)) {
+        pipeline_answer_first(node, &applied, term);
         waiters_wake(node, applied.woken, applied.woken_count);
     }
     arena_clear(&node->apply_arena);

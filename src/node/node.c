@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SWEEP_MS 250
 
@@ -69,12 +70,31 @@ static void check_drained(struct node *node)
 static void end_turn(struct node *node)
 {
     if (node->recovered && !node->failure.code) {
-        timers_arm(node);
-        pipeline_flush(node);
         take_store_trouble(node);
+        timers_arm(node);
+        waiters_retry(node);
+        pipeline_flush(node);
         tell_space(node);
     }
+    if (node->failure.code) {
+        pipeline_fail(node, &node->failure);
+        waiters_fail(node, &node->failure);
+    }
     check_drained(node);
+}
+
+static uint64_t thread_cpu_ns(void)
+{
+    struct timespec used;
+    int code = clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+
+    assert(code == 0);
+    return (uint64_t)used.tv_sec * NS_PER_SECOND + (uint64_t)used.tv_nsec;
+}
+
+static void raise_to(uint64_t *most, uint64_t value)
+{
+    *most = value > *most ? value : *most;
 }
 
 /* A turn is from one prepare to the next, less the time in which the loop had nothing to do. */
@@ -82,17 +102,18 @@ static void measure_turn(struct node *node)
 {
     uint64_t now_ns = uv_hrtime();
     uint64_t idle_ns = uv_metrics_idle_time(node->loop);
+    uint64_t cpu_ns = thread_cpu_ns();
 
     if (node->recovered && node->turn_started_ns) {
         uint64_t turn_ns = now_ns - node->turn_started_ns;
         uint64_t waited_ns = idle_ns - node->turn_idle_ns;
 
-        if (turn_ns > waited_ns && turn_ns - waited_ns > node->turn_ns_max) {
-            node->turn_ns_max = turn_ns - waited_ns;
-        }
+        raise_to(&node->turn_ns_max, turn_ns > waited_ns ? turn_ns - waited_ns : 0);
+        raise_to(&node->turn_cpu_ns_max, cpu_ns - node->turn_cpu_ns);
     }
     node->turn_started_ns = now_ns;
     node->turn_idle_ns = idle_ns;
+    node->turn_cpu_ns = cpu_ns;
 }
 
 static void on_prepare(uv_prepare_t *handle)
@@ -163,6 +184,8 @@ static void on_replica_state(void *self, enum replica_state state)
 
     if (state == REPLICA_LEADER) {
         node_clock_init(&node->clock, node->options.env, core_now_ns(node->core));
+        node->ready_at_ns = node_clock_now(&node->clock);
+        core_want_replies(node->core, true);
         node->recovered = true;
         core_want_replies(node->core, true);
         return;
@@ -249,20 +272,30 @@ static enum err_code open_log(struct node *node, struct err *err)
         .applied = core_mark(node->core).index,
         .segment_size = node->options.segment_size,
     };
-    struct replica_io io = {
-        .env = node->options.env, .self = node, .run = run_job, .set_timer = set_raft_timer};
+    struct replica_io io = {.env = node->options.env,
+                            .disk = node->options.log_disk,
+                            .self = node,
+                            .run = run_job,
+                            .set_timer = set_raft_timer};
     struct replica_events events = {.self = node, .commit = node_commit, .state = on_replica_state};
     char dir[4096];
 
     if ((size_t)snprintf(dir, sizeof(dir), "%s/log", node->data_dir) >= sizeof(dir)) {
         return err_set(err, ERR_INVALID, "the data directory's name is too long");
     }
-    if (disk_open(dir, &node->disk, err) ||
-        log_thread_create(wake_log, node, &node->log_thread, err)) {
+    if (!io.disk) {
+        if (disk_open(dir, &node->owned_disk, err)) {
+            return err->code;
+        }
+        io.disk = node->owned_disk;
+    }
+    core_want_replies(node->core, false); /* Until it leads. */
+    if (log_thread_create(wake_log, node, &node->log_thread, err) ||
+        replica_open(&options, &io, &events, &node->replica, err)) {
         return err->code;
     }
-    io.disk = node->disk;
-    if (replica_open(&options, &io, &events, &node->replica, err)) {
+    if (node->failure.code) {
+        *err = node->failure; /* In replay. */
         return err->code;
     }
     if (*replica_note(node->replica)) {
@@ -337,21 +370,22 @@ static void close_handles(struct node *node)
 
 void node_close(struct node *node)
 {
-    struct err gone;
+    struct err why;
 
     if (!node) {
         return;
     }
     node->closing = true;
-    (void)err_set(&gone, ERR_CLOSED, "the server is shutting down");
     while (node->replica && node->log_thread && !replica_idle(node->replica)) {
         (void)uv_run(node->loop, UV_RUN_ONCE);
     }
-    pipeline_fail(node, &gone);
-    waiters_fail(node, &gone);
+    (void)err_set(&why, ERR_CLOSED, "the server is shutting down");
+    why = node->failure.code ? node->failure : why;
+    pipeline_fail(node, &why);
+    waiters_fail(node, &why);
     log_thread_destroy(node->log_thread);
     replica_close(node->replica);
-    disk_close(node->disk);
+    disk_close(node->owned_disk);
     core_close(node->core);
     store_close(node->store, !node->failure.code);
     close_handles(node);
@@ -431,6 +465,7 @@ struct node_status node_status(struct node *node)
         .overload_total = node->overload_total,
         .applied_ops_total = node->applied_ops_total,
         .turn_ns_max = node->turn_ns_max,
+        .turn_cpu_ns_max = node->turn_cpu_ns_max,
         .tick_late_ns_max = node->tick_late_ns_max,
         .store = store_stats(node->store),
         .failure = node->failure.code     ? node->failure

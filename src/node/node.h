@@ -26,6 +26,7 @@ struct node_options {
     uint64_t segment_size; /* Of the log; 0 = its default. */
     struct core_options core;
     const struct env *env; /* Clocks and randomness. */
+    struct disk *log_disk; /* Where the log is, borrowed; NULL = data_dir/log. */
 };
 
 /* One operation of a call. The structs are borrowed during node_submit only. */
@@ -44,22 +45,28 @@ struct node_reply {
 
 typedef void (*node_done)(void *context, const struct node_reply *reply);
 
-/* Opens store and log, recovers, starts. ERR_STATE: the directory is locked; ERR_CORRUPT, ERR_IO,
- * ERR_NO_SPACE: see the text. */
+/* Opens store and log, recovers, starts: operations are taken once node_status says ready, some
+ * loop turns later. The options are copied, but for env and log_disk.
+ *
+ * ERR_STATE: the directory is locked; ERR_CORRUPT, ERR_IO, ERR_NO_SPACE, ERR_NOMEM: see the text.
+ */
 enum err_code node_open(uv_loop_t *loop, const struct node_options *options, struct node **ret_node,
                         struct err *err) MUST_USE;
 
 /* Stops taking work; answers waiters (empty) and, when nothing is in flight any more, calls
- * `drained`. */
+ * `drained`, once, possibly before this returns. `drained` must not close the node. */
 void node_drain(struct node *node, void (*drained)(void *context), void *context);
 
-/* Closes; what was committed stays. Runs the loop until its handles are gone. Takes NULL. */
+/* Closes; what was committed stays, calls and waiters that are left get ERR_CLOSED. Runs the loop
+ * until its handles are gone. Not from a callback of the node. Takes NULL. */
 void node_close(struct node *node);
 
 /* Submits operations as one call: all of them in one entry, in order; as a unit when `unit` (all or
- * nothing). `done` is called exactly once, later, unless an error is returned (then never).
+ * nothing). `done` is called exactly once, later, unless an error is returned (then never). It may
+ * submit, fetch and cancel.
  *
- * ERR_BUSY: too much is pending (see node_retry_after_ms); ERR_TOO_LARGE: does not fit an entry;
+ * What is pending is bounded by options.pending_max operations and PENDING_SIZE_MAX bytes; a call
+ * over it is ERR_BUSY (see node_retry_after_ms). ERR_TOO_LARGE: does not fit an entry;
  * ERR_NOT_LEADER, ERR_IO, ERR_NO_SPACE, ERR_CLOSED. */
 enum err_code node_submit(struct node *node, const struct op_head *head, const struct node_op *ops,
                           uint32_t count, bool unit, node_done done, void *context,
@@ -71,7 +78,10 @@ struct waiter;
 /* Claims jobs for `fetch`, waiting at most wait_ms for one. `done` is called exactly once, possibly
  * before this returns; its single result's reply is a struct op_fetch_reply. head and fetch are
  * borrowed until then. *ret_waiter is what may be cancelled before `done`; NULL when `done` was
- * already called. Errors as node_submit. */
+ * already called. Who waits is served in the order of arrival at each queue.
+ *
+ * Errors as node_submit; ERR_BUSY only when there is a job and no room for the claim. How many wait
+ * is not bounded here: a waiter costs memory only, and there is one at most for each connection. */
 enum err_code node_fetch(struct node *node, const struct op_head *head,
                          const struct op_fetch *fetch, uint64_t wait_ms, node_done done,
                          void *context, struct waiter **ret_waiter, struct err *err) MUST_USE;
@@ -108,8 +118,9 @@ struct node_status {
     uint64_t state_hash;
     uint32_t pending_ops, waiters;
     uint64_t overload_total, applied_ops_total;
-    uint64_t turn_ns_max; /* Longest turn of the loop so far. */
-    uint64_t tick_late_ns_max;
+    uint64_t turn_ns_max;      /* Longest turn of the loop so far, */
+    uint64_t turn_cpu_ns_max;  /* and the most that a turn worked: others may have had the CPU. */
+    uint64_t tick_late_ns_max; /* Due work was submitted so late, at the worst. */
     struct store_stats store;
     struct err failure;
 };

@@ -17,6 +17,18 @@ struct call {
     uint32_t count;
 };
 
+/* What a call wants to submit; borrowed for the moment. */
+struct submission {
+    const struct op_head *head;
+    const struct node_op *ops;
+    uint32_t count;
+    bool unit;
+    bool urgent;   /* Makes room itself, so the bounds on what is pending do not hold it up. */
+    uint32_t work; /* Jobs that it touches at most. */
+    node_done done;
+    void *context;
+};
+
 /* The operations that will be, or are, one entry. Owned by the pipeline from open to applied. */
 struct group {
     struct group *next;
@@ -24,6 +36,8 @@ struct group {
     struct call *calls, *calls_last;
     uint32_t op_count;
     uint32_t unit_count;
+    uint32_t work;  /* Jobs that its operations touch at most. */
+    size_t size;    /* Of its bytes, also when they are the replica's. */
     uint64_t index; /* 0 until submitted. */
 };
 
@@ -32,16 +46,21 @@ struct pipeline {
     struct group *submitted, *submitted_last; /* In the log's hands, in index order. */
     struct group *spare;
     uint32_t pending_ops;
+    size_t pending_size; /* Bytes of all groups. */
 };
 
-struct queue_wait;
+struct wait_queue;
 
 struct waiters {
-    struct queue_wait **buckets;
+    struct wait_queue **buckets;
     uint32_t bucket_count, queue_count;
-    uint32_t count;     /* Waiting now. */
-    bool refused;       /* A claim was refused: the sweep tries again. */
-    struct waiter *all; /* Every waiter, newest first. */
+    uint32_t count;       /* Waiting now. */
+    uint64_t next_ticket; /* They are numbered as they come. */
+    struct waiter *all;   /* Every waiter, newest first. */
+
+    /* Queues that have a job and a waiter, but no room for the claim, oldest first. */
+    struct wait_queue *refused, *refused_last;
+    uint32_t refused_count;
 };
 
 struct node {
@@ -51,7 +70,7 @@ struct node {
 
     struct store *store;
     struct core *core;
-    struct disk *disk;
+    struct disk *owned_disk; /* NULL when the log's disk is another's. */
     struct replica *replica;
     struct log_thread *log_thread;
     struct node_clock clock;
@@ -67,6 +86,7 @@ struct node {
     uint32_t open_handles;
 
     uint64_t armed_due_ns; /* What due_timer waits for; 0 = nothing. */
+    uint64_t ready_at_ns;  /* Since when the node takes work. */
     bool recovered;        /* Every committed entry of the log is applied. */
     bool tick_in_flight;
     bool draining, closing;
@@ -78,6 +98,7 @@ struct node {
     void *drained_context;
 
     uint64_t turn_started_ns, turn_idle_ns, turn_ns_max;
+    uint64_t turn_cpu_ns, turn_cpu_ns_max;
     uint64_t tick_late_ns_max;
     uint64_t applied_ops_total, overload_total;
     uint64_t rate_window_ns, rate_window_ops; /* For the drain rate. */
@@ -87,13 +108,15 @@ struct node {
 };
 
 /* submit.c */
+enum err_code pipeline_submit(struct node *node, const struct submission *submission,
+                              struct err *err) MUST_USE;
+enum err_code pipeline_refusal(const struct node *node, uint32_t count, struct err *err) MUST_USE;
+enum err_code node_refusal(const struct node *node, struct err *err) MUST_USE;
 void pipeline_flush(struct node *node);
 void pipeline_fail(struct node *node, const struct err *err);
 void pipeline_free(struct node *node);
-struct group *pipeline_take(struct node *node, uint64_t index);
-void group_answer(struct node *node, struct group *group, const struct core_applied *applied,
-                  uint64_t index, uint64_t term);
-enum err_code node_refusal(const struct node *node, struct err *err);
+struct group *pipeline_first(const struct node *node, uint64_t index);
+void pipeline_answer_first(struct node *node, const struct core_applied *applied, uint64_t term);
 
 /* apply.c */
 void node_commit(void *self, uint64_t index, uint64_t term, struct slice bytes);
@@ -101,12 +124,11 @@ void node_stop(struct node *node, const struct err *err);
 
 /* timers.c */
 void timers_arm(struct node *node);
-void timers_due(uv_timer_t *timer);
 void timers_sweep(uv_timer_t *timer);
 
 /* waiters.c */
 void waiters_wake(struct node *node, const struct core_woken *woken, uint32_t count);
-void waiters_sweep(struct node *node);
+void waiters_retry(struct node *node);
 void waiters_fail(struct node *node, const struct err *err);
 void waiters_release(struct node *node);
 void waiters_free(struct node *node);

@@ -1,7 +1,8 @@
 /* From calls to log entries: operations are gathered into the open group, one group is one entry.
  *
  * The batch window is what arrives during one turn of the loop, or while LOG_WRITES_IN_FLIGHT
- * writes are in flight: it is never slept. */
+ * writes are in flight: it is never slept. Callbacks run only from pipeline_answer_first,
+ * pipeline_flush and pipeline_fail, on groups that are in no list any more: they may submit. */
 #include "base/reply.h"
 #include "node/node_internal.h"
 
@@ -17,7 +18,7 @@ static struct group *group_create(struct node *node)
     }
     if (group) {
         *group = (struct group){0};
-        buf_init(&group->bytes, ENTRY_SIZE_MAX);
+        buf_init(&group->bytes, ENTRY_SIZE_MAX - ENTRY_TRAILER_SIZE);
     }
     return group;
 }
@@ -31,7 +32,7 @@ static void group_destroy(struct node *node, struct group *group)
         group->calls = next;
     }
     buf_done(&group->bytes);
-    node->pipeline.pending_ops -= group->op_count;
+    node->pipeline.pending_size -= group->size;
     if (node->pipeline.spare) {
         free(group);
     } else {
@@ -61,29 +62,8 @@ static struct group *take_first(struct group **first, struct group **last)
     return group;
 }
 
-/* Adds the operations to the group, or leaves it as it was. */
-static bool group_add(struct group *group, const struct op_head *head, const struct node_op *ops,
-                      uint32_t count, bool unit)
-{
-    size_t size = group->bytes.size;
-    struct op_head own = *head;
-
-    own.unit = unit ? group->unit_count + 1 : 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!entry_add(&group->bytes, ops[i].spec, &own, ops[i].request)) {
-            group->bytes.size = size;
-            group->bytes.failed = false;
-            return false;
-        }
-    }
-    group->unit_count += unit;
-    return true;
-}
-
-static bool group_takes(const struct group *group, uint32_t count)
-{
-    return group->op_count == 0 || group->op_count + count <= ENTRY_OPS_MAX;
-}
+/* --- What may be submitted -----------------------------------------------------------------------
+ */
 
 enum err_code node_refusal(const struct node *node, struct err *err)
 {
@@ -111,29 +91,70 @@ enum err_code node_refusal(const struct node *node, struct err *err)
     return ERR_NONE;
 }
 
-static enum err_code check_room(struct node *node, uint32_t count, struct err *err)
+static enum err_code check_room(const struct node *node, uint32_t count, struct err *err)
 {
-    if (node->pipeline.pending_ops > 0 &&
-        node->pipeline.pending_ops + count > node->options.pending_max) {
-        node->overload_total++;
+    const struct pipeline *pipeline = &node->pipeline;
+
+    if (pipeline->pending_ops > 0 && pipeline->pending_ops + count > node->options.pending_max) {
         return err_set(err, ERR_BUSY, "%u operations are waiting to be written",
-                       node->pipeline.pending_ops);
+                       pipeline->pending_ops);
+    }
+    if (pipeline->pending_size >= PENDING_SIZE_MAX) {
+        return err_set(err, ERR_BUSY, "%zu bytes are waiting to be written",
+                       pipeline->pending_size);
+    }
+    return ERR_NONE;
+}
+
+static enum err_code refusal(const struct node *node, uint32_t count, bool urgent, struct err *err)
+{
+    if (node_refusal(node, err) || (!urgent && check_room(node, count, err))) {
+        return err->code;
     }
     if (store_pressure(node->store)) {
-        node->overload_total++;
         return err_set(err, ERR_BUSY, "the store is behind: too much is waiting to be written");
     }
     return ERR_NONE;
 }
 
+enum err_code pipeline_refusal(const struct node *node, uint32_t count, struct err *err)
+{
+    return refusal(node, count, false, err);
+}
+
+/* --- Gathering -----------------------------------------------------------------------------------
+ */
+
+/* Adds the operations to the group, or leaves it as it was. */
+static bool group_add(struct group *group, const struct submission *submission)
+{
+    size_t size = group->bytes.size;
+    struct op_head own = *submission->head;
+
+    own.unit = submission->unit ? group->unit_count + 1 : 0;
+    for (uint32_t i = 0; i < submission->count; i++) {
+        if (!entry_add(&group->bytes, submission->ops[i].spec, &own, submission->ops[i].request)) {
+            group->bytes.size = size;
+            return false;
+        }
+    }
+    group->unit_count += submission->unit;
+    return true;
+}
+
+/* An entry does a bounded amount of work, unless one call alone asks for more. */
+static bool group_takes(const struct group *group, uint32_t work)
+{
+    return group->op_count == 0 || group->work + work <= ENTRY_OPS_MAX;
+}
+
 /* The group that took the operations, or NULL with *err set. */
-static struct group *find_room(struct node *node, const struct op_head *head,
-                               const struct node_op *ops, uint32_t count, bool unit,
+static struct group *find_room(struct node *node, const struct submission *submission,
                                struct err *err)
 {
     struct group *group = node->pipeline.open_last;
 
-    if (group && group_takes(group, count) && group_add(group, head, ops, count, unit)) {
+    if (group && group_takes(group, submission->work) && group_add(group, submission)) {
         return group;
     }
     group = group_create(node);
@@ -141,7 +162,7 @@ static struct group *find_room(struct node *node, const struct op_head *head,
         (void)err_set(err, ERR_NOMEM, "no memory for a log entry");
         return NULL;
     }
-    if (!group_add(group, head, ops, count, unit)) {
+    if (!group_add(group, submission)) {
         group_destroy(node, group);
         (void)err_set(err, ERR_TOO_LARGE, "the request does not fit a log entry of %zu bytes",
                       ENTRY_SIZE_MAX);
@@ -151,64 +172,151 @@ static struct group *find_room(struct node *node, const struct op_head *head,
     return group;
 }
 
-enum err_code node_submit(struct node *node, const struct op_head *head, const struct node_op *ops,
-                          uint32_t count, bool unit, node_done done, void *context, struct err *err)
+static void add_call(struct node *node, struct group *group, struct call *call, uint32_t work)
 {
-    struct call *call;
-    struct group *group;
-
-    assert(count > 0 && done);
-    if (node_refusal(node, err) || check_room(node, count, err)) {
-        return err->code;
-    }
-    call = malloc(sizeof(*call));
-    if (!call) {
-        return err_set(err, ERR_NOMEM, "no memory for a call");
-    }
-    group = find_room(node, head, ops, count, unit, err);
-    if (!group) {
-        free(call);
-        return err->code;
-    }
-    *call =
-        (struct call){.done = done, .context = context, .first = group->op_count, .count = count};
     if (group->calls_last) {
         group->calls_last->next = call;
     } else {
         group->calls = call;
     }
     group->calls_last = call;
-    group->op_count += count;
-    node->pipeline.pending_ops += count;
+    group->op_count += call->count;
+    group->work += work;
+    node->pipeline.pending_ops += call->count;
+    node->pipeline.pending_size += group->bytes.size - group->size;
+    group->size = group->bytes.size;
+}
+
+enum err_code pipeline_submit(struct node *node, const struct submission *submission,
+                              struct err *err)
+{
+    struct call *call;
+    struct group *group;
+
+    assert(submission->count > 0 && submission->done);
+    if (refusal(node, submission->count, submission->urgent, err)) {
+        return err->code;
+    }
+    call = malloc(sizeof(*call));
+    if (!call) {
+        return err_set(err, ERR_NOMEM, "no memory for a call");
+    }
+    group = find_room(node, submission, err);
+    if (!group) {
+        free(call);
+        return err->code;
+    }
+    *call = (struct call){.done = submission->done,
+                          .context = submission->context,
+                          .first = group->op_count,
+                          .count = submission->count};
+    add_call(node, group, call, submission->work);
     return ERR_NONE;
+}
+
+/* How many jobs an operation names: the items of its lists and maps. */
+static uint32_t work_of(const struct node_op *op)
+{
+    const struct message *request = op->spec->request;
+    uint32_t work = 0;
+
+    for (uint32_t i = 0; i < request->field_count; i++) {
+        const struct field *field = &request->fields[i];
+
+        if ((field->flags & FIELD_LIST) || field->kind == FIELD_MAP) {
+            work += ((const struct list *)((const uint8_t *)op->request + field->offset))->count;
+        }
+    }
+    return work > 1 ? work : 1;
+}
+
+enum err_code node_submit(struct node *node, const struct op_head *head, const struct node_op *ops,
+                          uint32_t count, bool unit, node_done done, void *context, struct err *err)
+{
+    struct submission submission = {
+        .head = head, .ops = ops, .count = count, .unit = unit, .done = done, .context = context};
+    enum err_code code;
+
+    for (uint32_t i = 0; i < count; i++) {
+        submission.work += work_of(&ops[i]);
+    }
+    code = pipeline_submit(node, &submission, err);
+    node->overload_total += code == ERR_BUSY;
+    return code;
+}
+
+/* --- Answering -----------------------------------------------------------------------------------
+ */
+
+/* It is no longer pending when its callback runs: what that submits finds the room. */
+static void answer_call(struct node *node, const struct call *call, const struct node_reply *reply)
+{
+    node->pipeline.pending_ops -= call->count;
+    call->done(call->context, reply);
 }
 
 static void answer_error(struct node *node, struct group *group, const struct err *err)
 {
-    for (struct call *call = group->calls; call; call = call->next) {
+    for (const struct call *call = group->calls; call; call = call->next) {
         struct node_reply reply = {.err = *err, .count = call->count};
 
-        call->done(call->context, &reply);
+        answer_call(node, call, &reply);
     }
     group_destroy(node, group);
 }
 
-void group_answer(struct node *node, struct group *group, const struct core_applied *applied,
-                  uint64_t index, uint64_t term)
+/* Answers a list of groups with the error; what the callbacks submit goes to another list. */
+static void fail_list(struct node *node, struct group **first, struct group **last,
+                      const struct err *err)
 {
+    struct group *group = *first;
+
+    *first = NULL;
+    *last = NULL;
+    while (group) {
+        struct group *next = group->next;
+
+        answer_error(node, group, err);
+        group = next;
+    }
+}
+
+struct group *pipeline_first(const struct node *node, uint64_t index)
+{
+    struct group *first = node->pipeline.submitted;
+
+    return first && first->index == index ? first : NULL;
+}
+
+void pipeline_answer_first(struct node *node, const struct core_applied *applied, uint64_t term)
+{
+    struct pipeline *pipeline = &node->pipeline;
+    struct group *group = take_first(&pipeline->submitted, &pipeline->submitted_last);
+
     assert(applied->count == group->op_count);
-    for (struct call *call = group->calls; call; call = call->next) {
+    for (const struct call *call = group->calls; call; call = call->next) {
         struct node_reply reply = {
             .results = applied->results + call->first,
             .count = call->count,
-            .index = index,
+            .index = group->index,
             .term = term,
         };
 
-        call->done(call->context, &reply);
+        answer_call(node, call, &reply);
     }
     group_destroy(node, group);
 }
+
+void pipeline_fail(struct node *node, const struct err *err)
+{
+    struct pipeline *pipeline = &node->pipeline;
+
+    fail_list(node, &pipeline->submitted, &pipeline->submitted_last, err);
+    fail_list(node, &pipeline->open, &pipeline->open_last, err);
+}
+
+/* --- Writing -------------------------------------------------------------------------------------
+ */
 
 /* A generator step for the entry's seed (splitmix64). */
 static uint64_t next_seed(struct node *node)
@@ -224,8 +332,9 @@ static uint64_t next_seed(struct node *node)
 
 static enum err_code submit_group(struct node *node, struct group *group, struct err *err)
 {
+    group->bytes.size_max = ENTRY_SIZE_MAX;
     if (!entry_seal(&group->bytes, node_clock_now(&node->clock), next_seed(node))) {
-        return err_set(err, ERR_TOO_LARGE, "the log entry has no room for its time");
+        return err_set(err, ERR_NOMEM, "no memory for the end of a log entry");
     }
     if (replica_submit(node->replica, group->bytes.data, group->bytes.size, &group->index, err)) {
         return err->code;
@@ -235,50 +344,45 @@ static enum err_code submit_group(struct node *node, struct group *group, struct
     return ERR_NONE;
 }
 
+/* Submits the oldest open group. It is listed as submitted before, because the log may commit
+ * inside. */
+static enum err_code submit_first(struct node *node, struct err *err)
+{
+    struct pipeline *pipeline = &node->pipeline;
+    struct group *group = take_first(&pipeline->open, &pipeline->open_last);
+    struct group *last = pipeline->submitted_last;
+
+    append(&pipeline->submitted, &pipeline->submitted_last, group);
+    if (submit_group(node, group, err) == ERR_NONE || node->failure.code) {
+        return node->failure.code; /* After a failure all are answered at the end of the turn. */
+    }
+    if (last) {
+        last->next = NULL;
+    } else {
+        pipeline->submitted = NULL;
+    }
+    pipeline->submitted_last = last;
+    answer_error(node, group, err);
+    return err->code;
+}
+
 void pipeline_flush(struct node *node)
 {
     struct pipeline *pipeline = &node->pipeline;
+    struct err err = {0};
 
     while (pipeline->open && replica_writable(node->replica)) {
-        struct group *group = take_first(&pipeline->open, &pipeline->open_last);
-        struct err err;
-
-        append(&pipeline->submitted, &pipeline->submitted_last, group);
-        if (submit_group(node, group, &err)) {
-            /* It is the last one: nothing was submitted behind it. */
-            struct group **link = &pipeline->submitted;
-            struct group *previous = NULL;
-
-            while (*link != group) {
-                previous = *link;
-                link = &(*link)->next;
-            }
-            *link = NULL;
-            pipeline->submitted_last = previous;
-            answer_error(node, group, &err);
+        if (submit_first(node, &err)) {
+            break; /* What callbacks submit in its place must not keep this turn from ending. */
         }
     }
-}
-
-struct group *pipeline_take(struct node *node, uint64_t index)
-{
-    struct pipeline *pipeline = &node->pipeline;
-
-    if (!pipeline->submitted || pipeline->submitted->index != index) {
-        return NULL;
+    if (!pipeline->open || node->failure.code) {
+        return;
     }
-    return take_first(&pipeline->submitted, &pipeline->submitted_last);
-}
-
-void pipeline_fail(struct node *node, const struct err *err)
-{
-    struct pipeline *pipeline = &node->pipeline;
-
-    while (pipeline->submitted) {
-        answer_error(node, take_first(&pipeline->submitted, &pipeline->submitted_last), err);
-    }
-    while (pipeline->open) {
-        answer_error(node, take_first(&pipeline->open, &pipeline->open_last), err);
+    err = replica_status(node->replica).failure;
+    if (err.code == ERR_NO_SPACE) {
+        /* None of them was written, and there is no telling when they could be. */
+        fail_list(node, &pipeline->open, &pipeline->open_last, &err);
     }
 }
 

@@ -2,33 +2,13 @@
  *
  * A claim is submitted only when one of the waiter's queues has a job that no claim in flight will
  * take, so waiting costs no log entries and nobody polls. The per-queue semaphore counts claims
- * submitted and not yet applied; a waiter over it waits on. */
-#include "base/hash.h"
-#include "node/node_internal.h"
+ * submitted and not yet applied; a waiter over it waits on.
+ *
+ * A waiter whose claim is in flight stands in no list and misses what happens to its other queues:
+ * when it comes back with nothing, it looks at all of them again. */
+#include "node/wait_queue.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#define BUCKETS_MIN 64
-
-/* A waiter's place in the FIFO of one queue. */
-struct place {
-    struct place *next, *previous;
-    struct queue_wait *queue;
-    struct waiter *waiter;
-};
-
-/* Exists while somebody waits for the queue or a claim of it is in flight. */
-struct queue_wait {
-    struct queue_wait *next; /* In the bucket. */
-    struct place *first, *last;
-    uint64_t hash;
-    uint32_t places;
-    uint32_t claims; /* Submitted and not yet applied. */
-    uint32_t jobs;   /* That these claims ask for. */
-    uint32_t name_size;
-    uint8_t name[];
-};
 
 struct waiter {
     struct node *node;
@@ -36,9 +16,10 @@ struct waiter {
     uv_timer_t timer;
     const struct op_head *head; /* Borrowed, as is fetch: the request's. */
     const struct op_fetch *fetch;
-    struct queue_wait *charged; /* The queue that the claim in flight counts for. */
+    struct wait_queue *charged; /* The queue that the claim in flight counts for. */
     node_done done;
     void *context;
+    uint64_t ticket;       /* Who has a smaller one was first. */
     uint32_t job_count;    /* That a claim asks for. */
     uint32_t queue_count;  /* Places that hold a queue. */
     bool waiting;          /* In its queues' lists. */
@@ -46,131 +27,11 @@ struct waiter {
     struct place places[]; /* One for each queue of the fetch, in its order. */
 };
 
-/* --- Queues by name ------------------------------------------------------------------------------
- */
-
-static bool grow_buckets(struct waiters *waiters)
-{
-    uint32_t count = waiters->bucket_count ? waiters->bucket_count * 2 : BUCKETS_MIN;
-    struct queue_wait **buckets = calloc(count, sizeof(struct queue_wait *));
-
-    if (!buckets) {
-        return waiters->bucket_count > 0;
-    }
-    for (uint32_t i = 0; i < waiters->bucket_count; i++) {
-        while (waiters->buckets[i]) {
-            struct queue_wait *queue = waiters->buckets[i];
-
-            waiters->buckets[i] = queue->next;
-            queue->next = buckets[queue->hash & (count - 1)];
-            buckets[queue->hash & (count - 1)] = queue;
-        }
-    }
-    free(waiters->buckets);
-    waiters->buckets = buckets;
-    waiters->bucket_count = count;
-    return true;
-}
-
-static struct queue_wait *find_queue(const struct waiters *waiters, struct slice name)
-{
-    uint64_t hash = hash_bytes(name);
-    struct queue_wait *queue;
-
-    if (!waiters->bucket_count) {
-        return NULL;
-    }
-    queue = waiters->buckets[hash & (waiters->bucket_count - 1)];
-    while (queue &&
-           !(queue->hash == hash && slice_equal(slice_of(queue->name, queue->name_size), name))) {
-        queue = queue->next;
-    }
-    return queue;
-}
-
-static struct queue_wait *need_queue(struct waiters *waiters, struct slice name)
-{
-    struct queue_wait *queue = find_queue(waiters, name);
-    struct queue_wait **bucket;
-
-    if (queue) {
-        return queue;
-    }
-    if (waiters->queue_count >= waiters->bucket_count && !grow_buckets(waiters)) {
-        return NULL;
-    }
-    queue = calloc(1, sizeof(*queue) + name.size);
-    if (!queue) {
-        return NULL;
-    }
-    queue->hash = hash_bytes(name);
-    queue->name_size = (uint32_t)name.size;
-    memcpy(queue->name, name.data, name.size);
-    bucket = &waiters->buckets[queue->hash & (waiters->bucket_count - 1)];
-    queue->next = *bucket;
-    *bucket = queue;
-    waiters->queue_count++;
-    return queue;
-}
-
-static void forget_queue_if_idle(struct waiters *waiters, struct queue_wait *queue)
-{
-    struct queue_wait **link;
-
-    if (queue->places > 0 || queue->claims > 0) {
-        return;
-    }
-    link = &waiters->buckets[queue->hash & (waiters->bucket_count - 1)];
-    while (*link != queue) {
-        link = &(*link)->next;
-    }
-    *link = queue->next;
-    waiters->queue_count--;
-    free(queue);
-}
-
-/* --- Places --------------------------------------------------------------------------------------
- */
-
-static void place_link(struct place *place, bool first)
-{
-    struct queue_wait *queue = place->queue;
-
-    place->next = first ? queue->first : NULL;
-    place->previous = first ? NULL : queue->last;
-    if (place->next) {
-        place->next->previous = place;
-    } else {
-        queue->last = place;
-    }
-    if (place->previous) {
-        place->previous->next = place;
-    } else {
-        queue->first = place;
-    }
-}
-
-static void place_unlink(struct place *place)
-{
-    struct queue_wait *queue = place->queue;
-
-    if (place->next) {
-        place->next->previous = place->previous;
-    } else {
-        queue->last = place->previous;
-    }
-    if (place->previous) {
-        place->previous->next = place->next;
-    } else {
-        queue->first = place->next;
-    }
-}
-
-/* Puts the waiter into the lists of its queues; at the front when it already stood there once. */
-static void start_waiting(struct waiter *waiter, bool first)
+/* Puts the waiter into the lists of its queues, at the place that it has by its ticket. */
+static void start_waiting(struct waiter *waiter)
 {
     for (uint32_t i = 0; i < waiter->queue_count; i++) {
-        place_link(&waiter->places[i], first);
+        place_link(&waiter->places[i]);
     }
     waiter->waiting = true;
     waiter->node->waiters.count++;
@@ -202,10 +63,10 @@ static void waiter_destroy(struct waiter *waiter)
 
     stop_waiting(waiter);
     for (uint32_t i = 0; i < waiter->queue_count; i++) {
-        struct queue_wait *queue = waiter->places[i].queue;
+        struct wait_queue *queue = waiter->places[i].queue;
 
         queue->places--;
-        forget_queue_if_idle(waiters, queue);
+        wait_queue_forget_if_idle(waiters, queue);
     }
     if (waiter->next) {
         waiter->next->previous = waiter->previous;
@@ -255,7 +116,7 @@ static struct slice queue_at(const struct op_fetch *fetch, uint32_t i)
 }
 
 /* True if the queue has a job that no claim in flight will take. */
-static bool has_unclaimed(const struct node *node, const struct queue_wait *queue)
+static bool has_unclaimed(const struct node *node, const struct wait_queue *queue)
 {
     struct slice name = slice_of(queue->name, queue->name_size);
 
@@ -263,7 +124,7 @@ static bool has_unclaimed(const struct node *node, const struct queue_wait *queu
            core_ready_count(node->core, name) > queue->jobs;
 }
 
-static struct queue_wait *queue_to_claim(const struct waiter *waiter)
+static struct wait_queue *queue_to_claim(const struct waiter *waiter)
 {
     for (uint32_t i = 0; i < waiter->queue_count; i++) {
         if (has_unclaimed(waiter->node, waiter->places[i].queue)) {
@@ -273,48 +134,23 @@ static struct queue_wait *queue_to_claim(const struct waiter *waiter)
     return NULL;
 }
 
-static void wake_queue(struct node *node, struct queue_wait *queue);
-
-static void discharge(struct waiter *waiter)
-{
-    struct queue_wait *queue = waiter->charged;
-
-    queue->claims--;
-    queue->jobs -= waiter->job_count;
-    waiter->charged = NULL;
-}
-
-static void claim_done(void *context, const struct node_reply *reply)
-{
-    struct waiter *waiter = context;
-    struct node *node = waiter->node;
-    struct queue_wait *queue = waiter->charged;
-    const struct op_fetch_reply *fetched = NULL;
-
-    discharge(waiter);
-    if (!reply->err.code && !reply->results[0].err.code) {
-        fetched = reply->results[0].reply;
-    }
-    queue->claims++; /* Keeps the queue while it is used below. */
-    if (fetched && fetched->jobs.count == 0 && !waiter->expired) {
-        start_waiting(waiter, true);
-    } else if (fetched && fetched->jobs.count == 0) {
-        answer_empty(waiter);
-    } else {
-        answer(waiter, reply);
-    }
-    queue->claims--;
-    /* What this claim asked for and did not take may serve the next. */
-    wake_queue(node, queue);
-    forget_queue_if_idle(&node->waiters, queue);
-}
+static void claim_done(void *context, const struct node_reply *reply);
 
 /* Submits a claim. The waiter must not be waiting. On failure it is as it was. */
-static enum err_code claim(struct waiter *waiter, struct queue_wait *queue, struct err *err)
+static enum err_code claim(struct waiter *waiter, struct wait_queue *queue, struct err *err)
 {
     struct node_op op = {.spec = op_find_name("fetch"), .request = waiter->fetch};
+    struct submission submission = {
+        .head = waiter->head,
+        .ops = &op,
+        .count = 1,
+        .work = waiter->job_count,
+        .done = claim_done,
+        .context = waiter,
+    };
 
-    if (node_submit(waiter->node, waiter->head, &op, 1, false, claim_done, waiter, err)) {
+    assert(!waiter->waiting && !waiter->charged);
+    if (pipeline_submit(waiter->node, &submission, err)) {
         return err->code;
     }
     waiter->charged = queue;
@@ -323,7 +159,48 @@ static enum err_code claim(struct waiter *waiter, struct queue_wait *queue, stru
     return ERR_NONE;
 }
 
-static void wake_queue(struct node *node, struct queue_wait *queue)
+static void discharge(struct waiter *waiter)
+{
+    struct wait_queue *queue = waiter->charged;
+
+    queue->claims--;
+    queue->jobs -= waiter->job_count;
+    waiter->charged = NULL;
+}
+
+/* There is a job and no room for the claim: tried again when there may be. */
+static void note_refused(struct waiters *waiters, struct wait_queue *queue)
+{
+    if (queue->refused) {
+        return;
+    }
+    queue->refused = true;
+    queue->next_refused = NULL;
+    if (waiters->refused_last) {
+        waiters->refused_last->next_refused = queue;
+    } else {
+        waiters->refused = queue;
+    }
+    waiters->refused_last = queue;
+    waiters->refused_count++;
+}
+
+static struct wait_queue *take_refused(struct waiters *waiters)
+{
+    struct wait_queue *queue = waiters->refused;
+
+    waiters->refused = queue->next_refused;
+    if (!waiters->refused) {
+        waiters->refused_last = NULL;
+    }
+    waiters->refused_count--;
+    queue->refused = false;
+    return queue;
+}
+
+/* Claims for those who wait, in their order, as far as there are jobs and room. Calls nobody back.
+ */
+static void wake_queue(struct node *node, struct wait_queue *queue)
 {
     while (queue->first && has_unclaimed(node, queue)) {
         struct waiter *waiter = queue->first->waiter;
@@ -331,18 +208,51 @@ static void wake_queue(struct node *node, struct queue_wait *queue)
 
         stop_waiting(waiter);
         if (claim(waiter, queue, &err)) {
-            /* Overloaded or refused: it keeps its place until the next sweep. */
-            start_waiting(waiter, true);
-            node->waiters.refused = true;
+            start_waiting(waiter);
+            note_refused(&node->waiters, queue);
             return;
         }
     }
+}
+
+/* Has the waiter wait, and claims for it and for those before it what is there. */
+static void line_up(struct waiter *waiter)
+{
+    start_waiting(waiter);
+    for (uint32_t i = 0; i < waiter->queue_count && waiter->waiting; i++) {
+        wake_queue(waiter->node, waiter->places[i].queue);
+    }
+}
+
+static void claim_done(void *context, const struct node_reply *reply)
+{
+    struct waiter *waiter = context;
+    struct node *node = waiter->node;
+    struct wait_queue *queue = waiter->charged;
+    const struct op_fetch_reply *fetched = NULL;
+
+    discharge(waiter);
+    if (!reply->err.code && !reply->results[0].err.code) {
+        fetched = reply->results[0].reply;
+    }
+    queue->places++; /* Keeps the queue while it is used below. */
+    if (fetched && fetched->jobs.count == 0 && !waiter->expired) {
+        line_up(waiter);
+    } else if (fetched && fetched->jobs.count == 0) {
+        answer_empty(waiter);
+    } else {
+        answer(waiter, reply);
+    }
+    /* What this claim asked for and did not take may serve the next. */
+    wake_queue(node, queue);
+    queue->places--;
+    wait_queue_forget_if_idle(&node->waiters, queue);
 }
 
 void waiters_wake(struct node *node, const struct core_woken *woken, uint32_t count)
 {
     for (uint32_t i = 0; i < count && node->waiters.count > 0; i++) {
-        struct queue_wait *queue = find_queue(&node->waiters, woken[i].queue);
+        struct wait_queue *queue = wait_queue_find(&node->waiters, woken[i].queue);
 
         if (queue) {
             wake_queue(node, queue);
@@ -350,24 +260,20 @@ void waiters_wake(struct node *node, const struct core_woken *woken, uint32_t co
     }
 }
 
-void waiters_sweep(struct node *node)
+void waiters_retry(struct node *node)
 {
-    struct waiter *next;
+    struct waiters *waiters = &node->waiters;
+    struct err ignored;
 
-    if (!node->waiters.refused) {
-        return;
-    }
-    node->waiters.refused = false;
-    for (struct waiter *waiter = node->waiters.all; waiter; waiter = next) {
-        struct queue_wait *queue = waiter->waiting ? queue_to_claim(waiter) : NULL;
+    for (uint32_t count = waiters->refused_count; count > 0; count--) {
+        struct wait_queue *queue;
 
-        next = waiter->next;
-        if (queue) {
-            wake_queue(node, queue);
-        }
-        if (node->waiters.refused) {
+        if (pipeline_refusal(node, 1, &ignored)) {
             return;
         }
+        queue = take_refused(waiters);
+        wake_queue(node, queue);
+        wait_queue_forget_if_idle(waiters, queue);
     }
 }
 
@@ -387,13 +293,15 @@ static void on_waited_enough(uv_timer_t *timer)
 static bool find_places(struct waiter *waiter)
 {
     for (uint32_t i = 0; i < waiter->fetch->queues.count; i++) {
-        struct queue_wait *queue = need_queue(&waiter->node->waiters, queue_at(waiter->fetch, i));
+        struct wait_queue *queue =
+            wait_queue_need(&waiter->node->waiters, queue_at(waiter->fetch, i));
 
         if (!queue) {
             return false;
         }
         queue->places++;
-        waiter->places[i] = (struct place){.queue = queue, .waiter = waiter};
+        waiter->places[i] =
+            (struct place){.ticket = waiter->ticket, .queue = queue, .waiter = waiter};
         waiter->queue_count++;
     }
     return true;
@@ -411,6 +319,7 @@ static struct waiter *waiter_create(struct node *node, const struct op_head *hea
     waiter->node = node;
     waiter->head = head;
     waiter->fetch = fetch;
+    waiter->ticket = node->waiters.next_ticket++;
     waiter->job_count = fetch->count > 0 ? (uint32_t)fetch->count : 1;
     (void)uv_timer_init(node->loop, &waiter->timer);
     waiter->timer.data = waiter;
@@ -426,12 +335,47 @@ static struct waiter *waiter_create(struct node *node, const struct op_head *hea
     return waiter;
 }
 
+/* Claims at once or answers with nothing: who does not wait has no place to keep. */
+static enum err_code fetch_at_once(struct waiter *waiter, struct waiter **ret_waiter,
+                                   struct err *err)
+{
+    struct wait_queue *queue = queue_to_claim(waiter);
+
+    waiter->expired = true;
+    if (!queue) {
+        answer_empty(waiter);
+        return ERR_NONE;
+    }
+    if (claim(waiter, queue, err)) {
+        waiter_destroy(waiter);
+        return err->code;
+    }
+    *ret_waiter = waiter;
+    return ERR_NONE;
+}
+
+static enum err_code fetch_waiting(struct waiter *waiter, uint64_t wait_ms,
+                                   struct waiter **ret_waiter, struct err *err)
+{
+    struct node *node = waiter->node;
+
+    line_up(waiter);
+    if (waiter->waiting && queue_to_claim(waiter) && pipeline_refusal(node, 1, err)) {
+        waiter_destroy(waiter);
+        return err->code;
+    }
+    uv_update_time(node->loop);
+    (void)uv_timer_start(&waiter->timer, on_waited_enough, wait_ms, 0);
+    *ret_waiter = waiter;
+    return ERR_NONE;
+}
+
 enum err_code node_fetch(struct node *node, const struct op_head *head,
                          const struct op_fetch *fetch, uint64_t wait_ms, node_done done,
                          void *context, struct waiter **ret_waiter, struct err *err)
 {
     struct waiter *waiter;
-    struct queue_wait *queue;
+    enum err_code code;
 
     if (node_refusal(node, err)) {
         return err->code;
@@ -442,26 +386,11 @@ enum err_code node_fetch(struct node *node, const struct op_head *head,
     }
     waiter->done = done;
     waiter->context = context;
-    waiter->expired = wait_ms == 0;
-    queue = queue_to_claim(waiter);
     *ret_waiter = NULL;
-    if (!queue && waiter->expired) {
-        answer_empty(waiter);
-        return ERR_NONE;
-    }
-    if (queue && claim(waiter, queue, err)) {
-        waiter_destroy(waiter);
-        return err->code;
-    }
-    if (!queue) {
-        start_waiting(waiter, false);
-    }
-    if (!waiter->expired) {
-        uv_update_time(node->loop);
-        (void)uv_timer_start(&waiter->timer, on_waited_enough, wait_ms, 0);
-    }
-    *ret_waiter = waiter;
-    return ERR_NONE;
+    code = wait_ms == 0 ? fetch_at_once(waiter, ret_waiter, err)
+                        : fetch_waiting(waiter, wait_ms, ret_waiter, err);
+    node->overload_total += code == ERR_BUSY;
+    return code;
 }
 
 bool node_fetch_cancel(struct node *node, struct waiter *waiter)
@@ -476,7 +405,9 @@ bool node_fetch_cancel(struct node *node, struct waiter *waiter)
 }
 
 /* --- All of them ---------------------------------------------------------------------------------
- */
+ *
+ * A callback may cancel the next waiter: that one is then not waiting any more, and its memory
+ * stays until the loop has closed its timer. */
 
 void waiters_fail(struct node *node, const struct err *err)
 {
@@ -505,6 +436,12 @@ void waiters_release(struct node *node)
 
 void waiters_free(struct node *node)
 {
-    free(node->waiters.buckets);
-    node->waiters.buckets = NULL;
+    struct waiters *waiters = &node->waiters;
+
+    while (waiters->refused) {
+        wait_queue_forget_if_idle(waiters, take_refused(waiters));
+    }
+    assert(waiters->queue_count == 0);
+    free(waiters->buckets);
+    waiters->buckets = NULL;
 }
