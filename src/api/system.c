@@ -108,13 +108,15 @@ void handle_status(struct call *call)
                      "\",\"durable\":%s,\"version\":\"%s\",\"raft_store\":\"segments\"",
                      status.applied_index, status.commit_index, status.term, status.cluster_id,
                      status.durable ? "true" : "false", VERSION_TEXT);
-    (void)buf_printf(body,
-                     ",\"apply_pending_now\":%u,\"overload_total\":%" PRIu64
-                     ",\"applied_total\":%" PRIu64 ",\"waiters\":%u,\"loop_turn_max_ms\":%.3f"
-                     ",\"timer_late_max_ms\":%.3f,\"state_hash\":\"%016" PRIx64 "\"",
-                     status.pending_ops, status.overload_total, status.applied_ops_total,
-                     status.waiters, (double)status.turn_ns_max / 1e6,
-                     (double)status.tick_late_ns_max / 1e6, status.state_hash);
+    (void)buf_printf(
+        body,
+        ",\"apply_pending_now\":%u,\"overload_total\":%" PRIu64 ",\"applied_total\":%" PRIu64
+        ",\"waiters\":%u,\"loop_turn_max_ms\":%.3f"
+        ",\"loop_turn_cpu_max_ms\":%.3f,\"timer_late_max_ms\":%.3f,\"state_hash\":\"%016" PRIx64
+        "\"",
+        status.pending_ops, status.overload_total, status.applied_ops_total, status.waiters,
+        (double)status.turn_ns_max / 1e6, (double)status.turn_cpu_ns_max / 1e6,
+        (double)status.tick_late_ns_max / 1e6, status.state_hash);
     write_log(body, &status);
     if (slice_is(verify, "true") && !write_verified(call)) {
         return;
