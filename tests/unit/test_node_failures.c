@@ -282,26 +282,26 @@ static void test_due_work_waits_for_space(void **state)
 /* --- The store -----------------------------------------------------------------------------------
  */
 
-/* What the store thread is told at each of its points. */
-struct trouble {
-    _Atomic int code;
-};
+/* What the store thread is told at each of its points: it runs until the fixture is closed, which
+ * is after the test. */
+static _Atomic int trouble;
 
 static enum err_code at_point(void *context, enum store_point point, struct err *err)
 {
-    struct trouble *trouble = context;
-    int code = atomic_load(&trouble->code);
+    int code = atomic_load(&trouble);
 
+    (void)context;
     if (code && (point == STORE_BEFORE_WRITE || point == STORE_BEFORE_FLUSH)) {
         return err_set(err, (enum err_code)code, "the planned trouble of the store");
     }
     return ERR_NONE;
 }
 
-static void hook_store(struct node_fixture *fixture, struct trouble *trouble)
+static void hook_store(struct node_fixture *fixture, enum err_code code)
 {
-    struct store_hooks hooks = {.context = trouble, .at = at_point};
+    struct store_hooks hooks = {.at = at_point};
 
+    atomic_store(&trouble, code);
     store_set_hooks(fixture->node->store, &hooks);
 }
 
@@ -310,14 +310,13 @@ static void hook_store(struct node_fixture *fixture, struct trouble *trouble)
 static void test_the_store_fails(void **state)
 {
     struct node_fixture *fixture = *state;
-    struct trouble trouble = {0};
     struct stages stages = {0};
     struct outcome *before;
 
-    hook_store(fixture, &trouble);
+    hook_store(fixture, ERR_NONE);
     before = node_fixture_enqueue(fixture, "kept");
     node_fixture_wait(fixture, before);
-    atomic_store(&trouble.code, ERR_IO);
+    atomic_store(&trouble, ERR_IO);
     fill_stages(fixture, &stages);
     node_fixture_run(fixture, has_failed, fixture);
     node_fixture_turn(fixture, 2);
@@ -337,10 +336,9 @@ static void test_the_store_fails(void **state)
 static void test_the_store_is_full(void **state)
 {
     struct node_fixture *fixture = *state;
-    struct trouble trouble = {.code = ERR_NO_SPACE};
     struct fetching idle = {0}, empty = {0};
 
-    hook_store(fixture, &trouble);
+    hook_store(fixture, ERR_NO_SPACE);
     node_fixture_fetch(fixture, &idle, "idle", LONG_MS);
     node_fixture_wait(fixture, node_fixture_enqueue(fixture, "mail"));
     node_fixture_run(fixture, is_full, fixture);
@@ -348,7 +346,7 @@ static void test_the_store_is_full(void **state)
     node_fixture_fetch(fixture, &empty, "mail", 0);
     assert_int_equal(empty.outcome->code, ERR_NO_SPACE);
     assert_int_equal(idle.outcome->answers, 0);
-    atomic_store(&trouble.code, ERR_NONE);
+    atomic_store(&trouble, ERR_NONE);
     node_fixture_run(fixture, is_well, fixture);
     (void)node_fixture_enqueue(fixture, "idle");
     node_fixture_wait(fixture, idle.outcome);
@@ -360,17 +358,16 @@ static void test_the_store_is_full(void **state)
 static void test_the_store_is_full_in_replay(void **state)
 {
     struct node_fixture *fixture = *state;
-    struct trouble trouble = {.code = ERR_NO_SPACE};
 
     /* Replay is over before the hook can be set, so one more entry is given as if it were not. */
-    hook_store(fixture, &trouble);
+    hook_store(fixture, ERR_NO_SPACE);
     node_fixture_wait(fixture, node_fixture_enqueue(fixture, "mail"));
     node_fixture_run(fixture, is_full, fixture);
     fixture->node->recovered = false;
     node_commit(fixture->node, node_status(fixture->node).applied_index + 1, 1, slice_of(NULL, 0));
     assert_int_equal(fixture->node->failure.code, ERR_NONE);
     fixture->node->recovered = true;
-    atomic_store(&trouble.code, ERR_NONE);
+    atomic_store(&trouble, ERR_NONE);
 }
 
 /* --- The state machine ---------------------------------------------------------------------------
