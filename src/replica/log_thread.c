@@ -130,6 +130,23 @@ void log_thread_poll(struct log_thread *thread)
     }
 }
 
+bool log_thread_poll_one(struct log_thread *thread)
+{
+    struct replica_job *job;
+    bool more;
+
+    (void)pthread_mutex_lock(&thread->lock);
+    job = list_take(&thread->done);
+    (void)pthread_mutex_unlock(&thread->lock);
+    if (job) {
+        job->done(job);
+    }
+    (void)pthread_mutex_lock(&thread->lock);
+    more = thread->done.head != NULL;
+    (void)pthread_mutex_unlock(&thread->lock);
+    return more;
+}
+
 /* True when nothing is left to do. */
 static bool drain(struct log_thread *thread)
 {

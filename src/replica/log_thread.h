@@ -20,6 +20,10 @@ void log_thread_run(void *thread, struct replica_job *job);
  * more jobs. Loop thread. */
 void log_thread_poll(struct log_thread *thread);
 
+/* The same for the first finished job only. True: more are finished, and nobody will be woken for
+ * them. Loop thread. */
+bool log_thread_poll_one(struct log_thread *thread);
+
 /* Waits for all jobs, calls their done(), also of those that these add, and ends the thread. Takes
  * NULL. Before replica_close. Loop thread. */
 void log_thread_destroy(struct log_thread *thread);

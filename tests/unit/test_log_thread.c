@@ -39,7 +39,7 @@ static void loop_wake(void *context)
     (void)pthread_mutex_unlock(&loop->lock);
 }
 
-static void loop_turn(struct loop *loop)
+static void loop_wait(struct loop *loop)
 {
     (void)pthread_mutex_lock(&loop->lock);
     while (!loop->awake) {
@@ -47,6 +47,11 @@ static void loop_turn(struct loop *loop)
     }
     loop->awake = false;
     (void)pthread_mutex_unlock(&loop->lock);
+}
+
+static void loop_turn(struct loop *loop)
+{
+    loop_wait(loop);
     log_thread_poll(loop->thread);
 }
 
@@ -119,6 +124,38 @@ static void test_order(void **state)
     assert_int_equal(worked, JOBS);
     log_thread_destroy(loop.thread);
     free(jobs);
+}
+
+/* One at a time: each poll ends one job, in order, and says whether more are finished, also those
+ * that came meanwhile without a wake-up. */
+static void test_one_at_a_time(void **state)
+{
+    struct counted jobs[20];
+    uint32_t worked = 0;
+    uint32_t ended = 0;
+    struct loop loop;
+
+    (void)state;
+    loop_init(&loop);
+    assert_false(log_thread_poll_one(loop.thread));
+    for (uint32_t i = 0; i < ARRAY_COUNT(jobs); i++) {
+        jobs[i] = counted_job(&loop, &worked, &ended, i);
+        log_thread_run(loop.thread, &jobs[i].job);
+    }
+    while (ended < ARRAY_COUNT(jobs)) {
+        bool more = true;
+
+        loop_wait(&loop);
+        while (more) {
+            uint32_t before = ended;
+
+            more = log_thread_poll_one(loop.thread);
+            assert_true(ended <= before + 1);
+        }
+    }
+    assert_false(log_thread_poll_one(loop.thread));
+    assert_int_equal(worked, ARRAY_COUNT(jobs));
+    log_thread_destroy(loop.thread);
 }
 
 /* The end waits for all jobs and for those that their done() adds. */
@@ -267,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_destroy_waits),
         cmocka_unit_test(test_replica_on_the_thread),
     };
