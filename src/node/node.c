@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define SWEEP_MS 250
+#define APPLY_SLICE_NS (2 * NS_PER_MS)
 
 static struct node *node_of(const void *handle_data)
 {
@@ -130,11 +131,18 @@ static void on_check(uv_check_t *handle)
     end_turn(node_of(handle->data));
 }
 
+/* Entries that became durable together are applied in one turn as far as its slice goes. */
 static void on_wake_log(uv_async_t *handle)
 {
     struct node *node = node_of(handle->data);
+    uint64_t until_ns = uv_hrtime() + APPLY_SLICE_NS;
 
-    log_thread_poll(node->log_thread);
+    while (log_thread_poll_one(node->log_thread)) {
+        if (uv_hrtime() >= until_ns) {
+            (void)uv_async_send(handle);
+            return;
+        }
+    }
 }
 
 static void on_wake_store(uv_async_t *handle)

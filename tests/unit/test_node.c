@@ -217,6 +217,45 @@ static void test_an_entry_filled_to_the_brim(void **state)
     assert_int_equal(ready_count(fixture, "mail"), 3);
 }
 
+static _Atomic bool marked;
+
+static void mark(struct replica_job *job)
+{
+    (void)job;
+    marked = true;
+}
+
+static void end_mark(struct replica_job *job)
+{
+    (void)job;
+}
+
+/* Two large entries are durable when the loop looks: it applies them in two turns, so that others
+ * are served in between. */
+static void test_large_entries_take_turns(void **state)
+{
+    struct node_fixture *fixture = *state;
+    static struct replica_job job = {.work = mark, .done = end_mark};
+    struct outcome *units[2];
+
+    marked = false;
+    node_fixture_allow_syncs(fixture, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        units[i] = submit_many(fixture, ENQUEUE_BATCH_MAX / 2, true, 0);
+        node_fixture_turn(fixture, 2);
+    }
+    log_thread_run(fixture->node->log_thread, &job);
+    node_fixture_allow_syncs(fixture, UINT64_MAX);
+    while (!marked) { /* Behind the two writes. */
+        uv_sleep(1);
+    }
+    while (!units[0]->answers) {
+        node_fixture_turn(fixture, 1);
+    }
+    assert_int_equal(units[1]->answers, 0);
+    node_fixture_wait(fixture, units[1]);
+}
+
 static void submit_again(struct outcome *outcome, void *context)
 {
     uint32_t *left = context;
@@ -626,6 +665,7 @@ int main(void)
         TEST(test_an_entry_is_bounded),
         TEST(test_an_entry_is_bounded_by_work),
         TEST(test_an_entry_filled_to_the_brim),
+        TEST(test_large_entries_take_turns),
         TEST(test_a_callback_may_submit),
         TEST(test_pending_operations_are_bounded),
         TEST(test_pending_bytes_are_bounded),
