@@ -1,24 +1,25 @@
 /* Golden transcripts: commands above `----`, what they must print below.
  *
  *   # A comment.
- *   enqueue queue=mail payload={"n":1}      one operation, one entry; words become JSON strings,
- * a,b under `queues` a list fetch queues=mail,sms worker_id=w1 ack job_id=$1 lease_token=$1.1 $n:
- * the id of the n-th job made; $n.e: its lease token of epoch e head traceparent=00-aa-bb-01 what
- * the next operation's head carries begin, begin unit, ... end              several operations in
- * one entry; as a unit clock +5s, clock -5s                    moves the time that entries carry
- *   job $1, queues, due                     reads
- *   options retention=1h events_max=5       opens the core anew with these options
- *   reopen                                  opens the core anew over the same rows
- *   repeat 1030 enqueue queue=mail          the command that often; only the last time is printed
- *   quiet ... loud                          operations in between are not printed
- *   epoch                                   prints the rows that a store would have written since
- * the last `epoch`
+ *   enqueue queue=mail payload={"n":1}   one operation, one entry; words become JSON strings
+ *   fetch queues=mail,sms worker_id=w1   a,b under `queues` is a list
+ *   ack job_id=$1 lease_token=$1.1       $n: id of the n-th job made; $n.e: its token of epoch e
+ *   head traceparent=00-aa-bb-01         what the next operation's head carries
+ *   begin, begin unit, ... end           several operations in one entry; as a unit
+ *   clock +5s, clock -5s                 moves the time that entries carry
+ *   job $1, queues, due                  reads
+ *   options retention=1h events_max=5    opens the core anew with these options
+ *   reopen                               opens the core anew over the same rows
+ *   repeat 1030 enqueue queue=mail       the command that often; only the last time is printed
+ *   quiet ... loud                       operations in between are not printed
+ *   epoch                                prints the rows that a store would have written since
+ *                                        the last `epoch`
  *
  * Each line of output is the command's number, its name, and `ok` with the reply or the contract's
  * error code; behind the bar what changed: `+ ~ -` rows made, changed, removed; `!` events; `^`
  * queues woken. After each command the indexes are compared with the rows and the state hash with a
- * scan. In a place that is no memory, golden_run also closes the store in the middle and opens it
- * again, which no output may show. */
+ * scan. Over a store, golden_run also closes it in the middle and opens it again, which no output
+ * may show. run.py replays the replies over HTTP. */
 #ifndef GOLDEN_GOLDEN_H
 #define GOLDEN_GOLDEN_H
 
