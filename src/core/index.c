@@ -67,7 +67,7 @@ struct index_job index_job_of(const struct job *job)
     return (struct index_job){
         .time_ns = job->key.time_ns,
         .seq = job->key.seq,
-        .ready_seq = job->ready_seq,
+        .move_seq = job->move_seq,
         .due_ns = job_due_ns(job),
         .queue = job->queue,
         .state = (uint8_t)job->state,
@@ -85,16 +85,16 @@ static uint32_t find_slot(const struct index *index, uint64_t seq)
     return id;
 }
 
-/* The member that `ready_seq` belongs behind; 0 = at the front. Searched from both ends at once:
+/* The member that `move_seq` belongs behind; 0 = at the front. Searched from both ends at once:
  * jobs join at the back, and a roll-back puts them to the front. */
 static uint32_t find_place(const struct index *index, const struct ready_list *list,
-                           uint64_t ready_seq)
+                           uint64_t move_seq)
 {
     uint32_t back = list->tail;
     uint32_t front = list->head;
 
-    while (back && slot_at(index, back)->job.ready_seq > ready_seq) {
-        if (slot_at(index, front)->job.ready_seq > ready_seq) {
+    while (back && slot_at(index, back)->job.move_seq > move_seq) {
+        if (slot_at(index, front)->job.move_seq > move_seq) {
             return slot_at(index, front)->previous;
         }
         front = slot_at(index, front)->next;
@@ -178,7 +178,7 @@ static void attach_ready(struct index *index, uint32_t id)
     const struct index_job *job = &slot_at(index, id)->job;
     struct ready_list *list = ready_list_of(index, job);
 
-    link_behind(index, list, id, find_place(index, list, job->ready_seq));
+    link_behind(index, list, id, find_place(index, list, job->move_seq));
 }
 
 static uint32_t add_slot(struct index *index, const struct index_job *job)
@@ -243,14 +243,14 @@ bool index_load(struct index *index, const struct index_job *job)
 }
 
 struct ready_item {
-    uint64_t ready_seq;
+    uint64_t move_seq;
     uint32_t id;
 };
 
 static int compare_ready(const void *a, const void *b)
 {
-    uint64_t left = ((const struct ready_item *)a)->ready_seq;
-    uint64_t right = ((const struct ready_item *)b)->ready_seq;
+    uint64_t left = ((const struct ready_item *)a)->move_seq;
+    uint64_t right = ((const struct ready_item *)b)->move_seq;
 
     return (left > right) - (left < right);
 }
@@ -267,10 +267,10 @@ static uint32_t collect_ready(const struct index *index, struct ready_item *item
         if (job->state != JOB_PENDING) {
             continue;
         }
-        if (count > 0 && items[count - 1].ready_seq > job->ready_seq) {
+        if (count > 0 && items[count - 1].move_seq > job->move_seq) {
             *ret_sorted = false;
         }
-        items[count++] = (struct ready_item){job->ready_seq, id};
+        items[count++] = (struct ready_item){job->move_seq, id};
     }
     return count;
 }

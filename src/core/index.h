@@ -15,10 +15,10 @@
 struct index_job {
     uint64_t time_ns; /* The key. */
     uint64_t seq;
-    uint64_t ready_seq;
-    uint64_t due_ns; /* job_due_ns. */
-    uint32_t queue;  /* Queue number. */
-    uint8_t state;   /* enum job_state; never terminal. */
+    uint64_t move_seq; /* Of its last state change; a pending job's place in the order. */
+    uint64_t due_ns;   /* job_due_ns. */
+    uint32_t queue;    /* Queue number. */
+    uint8_t state;     /* enum job_state; never terminal. */
     uint8_t priority;
 };
 
@@ -31,7 +31,7 @@ struct index_slot {
     uint32_t map_link;
 };
 
-/* Pending jobs of one queue and priority by ready_seq. */
+/* Pending jobs of one queue and priority by move_seq. */
 struct ready_list {
     uint32_t head;
     uint32_t tail;

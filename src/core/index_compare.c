@@ -30,8 +30,8 @@ static enum err_code compare_job(const struct index *index, const struct index_j
     if (have->queue != want->queue || have->priority != want->priority) {
         return differ(err, want, "queue or priority");
     }
-    if (have->ready_seq != want->ready_seq) {
-        return differ(err, want, "ready_seq");
+    if (have->move_seq != want->move_seq) {
+        return differ(err, want, "move_seq");
     }
     if (have->due_ns != want->due_ns) {
         return differ(err, want, "due instant");

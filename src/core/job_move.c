@@ -178,9 +178,9 @@ void job_move(struct tx *tx, struct job *job, enum job_state to, enum event_type
     assert(job_may_become((enum job_state)job->state, to));
     leave(job, to);
     job->state = to;
+    job->move_seq = ++tx->meta->move_seq;
     if (to == JOB_PENDING) {
         job->ready_at = tx->now_ns;
-        job->ready_seq = ++tx->meta->ready_seq;
     } else if (job_state_is_terminal(to)) {
         end(tx, job, to);
     }

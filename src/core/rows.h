@@ -18,7 +18,7 @@ struct meta_row {
     uint32_t format;       /* STORED_FORMAT. */
     uint64_t now_ns;       /* Of the last entry. */
     uint64_t job_seq;      /* Of the last job made. */
-    uint64_t ready_seq;    /* Of the last job that became pending. */
+    uint64_t move_seq;     /* Of the last state change. */
     uint64_t queue_count;  /* The last queue number given. */
     uint64_t event_seq;    /* Of the last event. */
     uint64_t event_oldest; /* First event still stored; event_seq + 1 when there is none. */
@@ -86,7 +86,7 @@ struct job {
     uint64_t run_at;    /* Scheduled and retrying only. */
     uint64_t expire_at; /* 0 = never. */
     uint64_t ready_at;  /* When it last became pending. */
-    uint64_t ready_seq; /* Its place in the order of becoming pending. */
+    uint64_t move_seq;  /* Of its last state change; while pending, its place in the order. */
     uint64_t started_at;
     uint64_t completed_at;
     uint64_t failed_at;

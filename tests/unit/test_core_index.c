@@ -43,12 +43,12 @@ static void add_queues(struct index *index)
     }
 }
 
-static struct index_job make_job(uint64_t seq, uint64_t ready_seq)
+static struct index_job make_job(uint64_t seq, uint64_t move_seq)
 {
     struct index_job job = {
         .time_ns = 1000 + seq,
         .seq = seq,
-        .ready_seq = ready_seq,
+        .move_seq = move_seq,
         .due_ns = draw(3) ? draw(50) : 0,
         .queue = 1 + draw(QUEUES),
         .state = (uint8_t)live_states[draw(ARRAY_COUNT(live_states))],
@@ -89,7 +89,7 @@ static void test_changes_and_undo(void **state)
     static bool lives[JOBS];
     static bool saved_lives[JOBS];
     static struct step steps[100];
-    uint64_t ready_seq = 0;
+    uint64_t move_seq = 0;
     struct index index;
 
     (void)state;
@@ -104,7 +104,7 @@ static void test_changes_and_undo(void **state)
 
             *step = (struct step){.has_old = lives[at], .has_now = !lives[at] || draw(3) > 0};
             step->old = jobs[at];
-            step->now = make_job(at + 1, ++ready_seq);
+            step->now = make_job(at + 1, ++move_seq);
             assert_true(index_change(&index, step->has_old ? &step->old : NULL,
                                      step->has_now ? &step->now : NULL));
             lives[at] = step->has_now;
@@ -126,15 +126,15 @@ static void test_changes_and_undo(void **state)
     index_done(&index);
 }
 
-/* Ready jobs come by priority, then ready_seq; due ones by instant, then sequence. */
+/* Ready jobs come by priority, then move_seq; due ones by instant, then sequence. */
 static void test_order(void **state)
 {
     struct index index;
     struct queue *queue;
     struct index_job jobs[] = {
-        {.time_ns = 1, .seq = 1, .ready_seq = 4, .queue = 1, .state = JOB_PENDING, .priority = 2},
-        {.time_ns = 1, .seq = 2, .ready_seq = 3, .queue = 1, .state = JOB_PENDING, .priority = 2},
-        {.time_ns = 1, .seq = 3, .ready_seq = 9, .queue = 1, .state = JOB_PENDING, .priority = 0},
+        {.time_ns = 1, .seq = 1, .move_seq = 4, .queue = 1, .state = JOB_PENDING, .priority = 2},
+        {.time_ns = 1, .seq = 2, .move_seq = 3, .queue = 1, .state = JOB_PENDING, .priority = 2},
+        {.time_ns = 1, .seq = 3, .move_seq = 9, .queue = 1, .state = JOB_PENDING, .priority = 0},
         {.time_ns = 1, .seq = 5, .due_ns = 7, .queue = 1, .state = JOB_ACTIVE},
         {.time_ns = 1, .seq = 4, .due_ns = 7, .queue = 1, .state = JOB_ACTIVE},
     };
@@ -171,20 +171,20 @@ static void test_differences_are_found(void **state)
     const struct index_job base = {
         .time_ns = 1,
         .seq = 1,
-        .ready_seq = 5,
+        .move_seq = 5,
         .due_ns = 9,
         .queue = 1,
         .state = JOB_PENDING,
     };
-    struct planted rows[] = {{"state", base},     {"queue", base}, {"priority", base},
-                             {"ready_seq", base}, {"due", base},   {"never due", base},
+    struct planted rows[] = {{"state", base},    {"queue", base}, {"priority", base},
+                             {"move_seq", base}, {"due", base},   {"never due", base},
                              {"id", base}};
 
     (void)state;
     rows[0].other.state = JOB_ACTIVE;
     rows[1].other.queue = 2;
     rows[2].other.priority = 1;
-    rows[3].other.ready_seq = 6;
+    rows[3].other.move_seq = 6;
     rows[4].other.due_ns = 10;
     rows[5].other.due_ns = 0;
     rows[6].other.seq = 2;
@@ -211,9 +211,9 @@ static void test_differences_are_found(void **state)
 static void test_wrong_order_is_found(void **state)
 {
     struct index_job one = {
-        .time_ns = 1, .seq = 1, .ready_seq = 1, .queue = 1, .state = JOB_PENDING};
+        .time_ns = 1, .seq = 1, .move_seq = 1, .queue = 1, .state = JOB_PENDING};
     struct index_job two = {
-        .time_ns = 1, .seq = 2, .ready_seq = 2, .queue = 1, .state = JOB_PENDING};
+        .time_ns = 1, .seq = 2, .move_seq = 2, .queue = 1, .state = JOB_PENDING};
     struct index left;
     struct index right;
     struct ready_list *list;
