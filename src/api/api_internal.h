@@ -57,6 +57,9 @@ struct call {
     struct waiter *waiter; /* While a fetch waits. */
 };
 
+/* router.c */
+const char *method_name(enum http_method method); /* "GET"; "" for those that have no route. */
+
 /* routes.c */
 const struct route *route_rows(uint32_t *ret_count);
 

@@ -3,6 +3,7 @@
 #include "base/version.h"
 #include "wire/json.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define SCHEMAS_MAX 64
@@ -161,13 +162,23 @@ static void write_params(struct buf *buf, const char *path)
     (void)buf_add_text(buf, "],");
 }
 
+/* "get":{ */
+static void write_method(struct buf *buf, enum http_method method)
+{
+    (void)buf_add_byte(buf, '"');
+    for (const char *at = method_name(method); *at; at++) {
+        (void)buf_add_byte(buf, (uint8_t)tolower((unsigned char)*at));
+    }
+    (void)buf_add_text(buf, "\":{");
+}
+
 static void write_operation(struct buf *buf, struct schemas *schemas, const struct route *route)
 {
     const struct op_spec *spec = route->op ? op_find_name(route->op) : NULL;
     const struct message *request = route->request ? route->request : spec ? spec->request : NULL;
     const struct message *reply = route->reply ? route->reply : spec ? spec->reply : NULL;
 
-    (void)buf_printf(buf, "\"%s\":{", route->method == HTTP_GET ? "get" : "post");
+    write_method(buf, route->method);
     (void)buf_add_text(buf, "\"summary\":");
     json_write_text(buf, slice_text(route->help));
     (void)buf_add_byte(buf, ',');

@@ -11,6 +11,11 @@ static const char *const method_names[] = {
     [HTTP_OPTIONS] = "OPTIONS", [HTTP_OTHER] = "",
 };
 
+const char *method_name(enum http_method method)
+{
+    return method_names[method];
+}
+
 enum err_code api_create(const struct api_options *options, struct api **ret_api, struct err *err)
 {
     struct api *api = calloc(1, sizeof(*api));

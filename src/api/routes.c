@@ -6,46 +6,57 @@
 
 #define API "/api/v1"
 
+/* What most rows have in common; the rest is named, and what is not named is zero. */
+#define GET(path_, role_) .method = HTTP_GET, .path = path_, .role = role_, .status = 200
+#define WRITE(method_, path_, role_, body_, status_)                                               \
+    .method = HTTP_##method_, .path = path_, .role = role_, .body = body_, .status = status_
+#define POST(path_, role_, body_, status_) WRITE(POST, path_, role_, body_, status_)
+
 static const struct route rows[] = {
-    {HTTP_POST, API "/enqueue", ROLE_WORK, BODY_REQUIRED, 201, "enqueue", NULL, NULL, false,
-     handle_enqueue, "put one job into a queue"},
-    {HTTP_POST, API "/enqueue/batch", ROLE_WORK, BODY_REQUIRED, 201, NULL, &enqueue_batch_message,
-     &enqueue_batch_reply_message, false, handle_enqueue_batch, "put many jobs, all or none"},
-    {HTTP_POST, API "/fetch", ROLE_WORK, BODY_REQUIRED, 200, "fetch", NULL, &op_fetch_job_message,
-     false, handle_fetch, "claim one job, waiting for it; 204 when there is none"},
-    {HTTP_POST, API "/fetch/batch", ROLE_WORK, BODY_REQUIRED, 200, "fetch", NULL, NULL, false,
-     handle_fetch, "claim up to count jobs, waiting for the first"},
-    {HTTP_POST, API "/ack/batch", ROLE_WORK, BODY_REQUIRED, 200, NULL, &ack_batch_message,
-     &ack_batch_reply_message, false, handle_ack_batch, "complete many jobs, each on its own"},
-    {HTTP_POST, API "/ack/{job_id}", ROLE_WORK, BODY_LENIENT, 200, "ack", NULL, NULL, false,
-     handle_ack, "complete a job"},
-    {HTTP_POST, API "/fail/{job_id}", ROLE_WORK, BODY_REQUIRED, 200, "fail", NULL, NULL, false,
-     handle_fail, "report a failed attempt: it is retried or dead"},
-    {HTTP_POST, API "/heartbeat", ROLE_WORK, BODY_REQUIRED, 200, "heartbeat", NULL, NULL, false,
-     handle_operation, "extend leases, report progress, learn of cancellation"},
-    {HTTP_GET, API "/jobs/{job_id}", ROLE_READ, BODY_NONE, 200, NULL, NULL, &job_object_message,
-     false, handle_job_get, "one job, whole"},
-    {HTTP_POST, API "/jobs/{job_id}/cancel", ROLE_OPERATE, BODY_NONE, 200, "cancel", NULL, NULL,
-     false, handle_operation, "cancel a job that is not finished"},
-    {HTTP_GET, API "/queues", ROLE_READ, BODY_NONE, 200, NULL, NULL, &queue_object_message, true,
-     handle_queues_get, "all queues with their counters, by name"},
-    {HTTP_GET, API "/queues/{queue}", ROLE_READ, BODY_NONE, 200, NULL, NULL, &queue_object_message,
-     false, handle_queue_get, "one queue"},
-    {HTTP_POST, API "/queues/{queue}/pause", ROLE_OPERATE, BODY_NONE, 200, "pause", NULL, NULL,
-     false, handle_operation, "hand out no more jobs of a queue"},
-    {HTTP_POST, API "/queues/{queue}/resume", ROLE_OPERATE, BODY_NONE, 200, "resume", NULL, NULL,
-     false, handle_operation, "hand out jobs again"},
-    {HTTP_GET, API "/cluster/status", ROLE_READ, BODY_NONE, 200, NULL, NULL, NULL, false,
-     handle_status, "the node, its log and its store"},
-    {HTTP_GET, API "/info", ROLE_NONE, BODY_NONE, 200, NULL, NULL, NULL, false, handle_info,
-     "versions and features"},
-    {HTTP_GET, "/healthz", ROLE_NONE, BODY_NONE, 200, NULL, NULL, NULL, false, handle_healthz,
-     "200 while the process serves"},
-    {HTTP_GET, "/readyz", ROLE_NONE, BODY_NONE, 200, NULL, NULL, NULL, false, handle_readyz,
-     "200 when it can take work, else 503 and why"},
-    {HTTP_GET, "/openapi.json", ROLE_NONE, BODY_NONE, 200, NULL, NULL, NULL, false, handle_openapi,
-     "this interface as OpenAPI"},
+    {POST(API "/enqueue", ROLE_WORK, BODY_REQUIRED, 201), .op = "enqueue", .handle = handle_enqueue,
+     .help = "put one job into a queue"},
+    {POST(API "/enqueue/batch", ROLE_WORK, BODY_REQUIRED, 201), .request = &enqueue_batch_message,
+     .reply = &enqueue_batch_reply_message, .handle = handle_enqueue_batch,
+     .help = "put many jobs, all or none"},
+    {POST(API "/fetch", ROLE_WORK, BODY_REQUIRED, 200), .op = "fetch",
+     .reply = &op_fetch_job_message, .handle = handle_fetch,
+     .help = "claim one job, waiting for it; 204 when there is none"},
+    {POST(API "/fetch/batch", ROLE_WORK, BODY_REQUIRED, 200), .op = "fetch", .handle = handle_fetch,
+     .help = "claim up to count jobs, waiting for the first"},
+    {POST(API "/ack/batch", ROLE_WORK, BODY_REQUIRED, 200), .request = &ack_batch_message,
+     .reply = &ack_batch_reply_message, .handle = handle_ack_batch,
+     .help = "complete many jobs, each on its own"},
+    {POST(API "/ack/{job_id}", ROLE_WORK, BODY_LENIENT, 200), .op = "ack", .handle = handle_ack,
+     .help = "complete a job"},
+    {POST(API "/fail/{job_id}", ROLE_WORK, BODY_REQUIRED, 200), .op = "fail", .handle = handle_fail,
+     .help = "report a failed attempt: it is retried or dead"},
+    {POST(API "/heartbeat", ROLE_WORK, BODY_REQUIRED, 200), .op = "heartbeat",
+     .handle = handle_operation, .help = "extend leases, report progress, learn of cancellation"},
+    {GET(API "/jobs/{job_id}", ROLE_READ), .reply = &job_object_message, .handle = handle_job_get,
+     .help = "one job, whole"},
+    {POST(API "/jobs/{job_id}/cancel", ROLE_OPERATE, BODY_NONE, 200), .op = "cancel",
+     .handle = handle_operation, .help = "cancel a job that is not finished"},
+    {GET(API "/queues", ROLE_READ), .reply = &queue_object_message, .reply_list = true,
+     .handle = handle_queues_get, .help = "all queues with their counters, by name"},
+    {GET(API "/queues/{queue}", ROLE_READ), .reply = &queue_object_message,
+     .handle = handle_queue_get, .help = "one queue"},
+    {POST(API "/queues/{queue}/pause", ROLE_OPERATE, BODY_NONE, 200), .op = "pause",
+     .handle = handle_operation, .help = "hand out no more jobs of a queue"},
+    {POST(API "/queues/{queue}/resume", ROLE_OPERATE, BODY_NONE, 200), .op = "resume",
+     .handle = handle_operation, .help = "hand out jobs again"},
+    {GET(API "/cluster/status", ROLE_READ), .handle = handle_status,
+     .help = "the node, its log and its store"},
+    {GET(API "/info", ROLE_NONE), .handle = handle_info, .help = "versions and features"},
+    {GET("/healthz", ROLE_NONE), .handle = handle_healthz, .help = "200 while the process serves"},
+    {GET("/readyz", ROLE_NONE), .handle = handle_readyz,
+     .help = "200 when it can take work, else 503 and why"},
+    {GET("/openapi.json", ROLE_NONE), .handle = handle_openapi,
+     .help = "this interface as OpenAPI"},
 };
+
+#undef GET
+#undef WRITE
+#undef POST
 
 const struct route *route_rows(uint32_t *ret_count)
 {

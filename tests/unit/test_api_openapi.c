@@ -91,6 +91,13 @@ static void test_is_json(void **state)
     document_done(&document);
 }
 
+static const char *const method_words[] = {
+    [HTTP_GET] = "get",
+    [HTTP_POST] = "post",
+    [HTTP_PUT] = "put",
+    [HTTP_DELETE] = "delete",
+};
+
 static void expect_route(struct document *document, struct slice paths, const struct route *route)
 {
     struct slice path = member(document, paths, route->path);
@@ -98,7 +105,7 @@ static void expect_route(struct document *document, struct slice paths, const st
     char text[256];
 
     assert_non_null(path.data);
-    operation = member(document, path, route->method == HTTP_GET ? "get" : "post");
+    operation = member(document, path, method_words[route->method]);
     assert_non_null(operation.data);
     (void)snprintf(text, sizeof(text), "\"%s\"", route->help);
     assert_true(slice_is(member(document, operation, "summary"), text));
