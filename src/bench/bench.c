@@ -1,6 +1,7 @@
 /* The verb: options, rounds of yardsticks and workloads, results. */
 #include "bench/bench.h"
 
+#include "base/suggest.h"
 #include "bench/call.h"
 #include "bench/compare.h"
 #include "bench/gates.h"
@@ -61,7 +62,7 @@ static enum err_code unknown_workload(const char *name, size_t size, struct err 
         names[i] = rows[i].name;
     }
     (void)snprintf(copy, sizeof(copy), "%.*s", (int)(size < 30 ? size : 30), name);
-    nearest = bench_options_nearest(copy, names, count);
+    nearest = suggest_name(copy, names, count);
     return err_set(err, ERR_INVALID, "unknown workload '%s', did you mean %s?", copy,
                    nearest ? nearest : "one of --help");
 }

@@ -1,12 +1,13 @@
 /* Option rows and the generic code that reads them. */
 #include "bench/options.h"
 
+#include "base/suggest.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NAME_MAX_SIZE 64
-#define NEAR_ENOUGH 3 /* Edits between a wrong name and the suggestion. */
 #define COUNT_MAX UINT32_C(100000000)
 #define MS_MAX (UINT64_C(24) * 3600 * 1000)
 
@@ -180,53 +181,6 @@ static enum err_code set_value(struct bench_options *options, const struct optio
     return err_set(err, ERR_INVALID, "takes no value of this form");
 }
 
-static uint32_t min3(uint32_t a, uint32_t b, uint32_t c)
-{
-    uint32_t least = a < b ? a : b;
-
-    return least < c ? least : c;
-}
-
-/* Levenshtein's distance, one row of the matrix at a time. */
-static uint32_t distance(const char *a, const char *b)
-{
-    uint32_t row[NAME_MAX_SIZE + 1];
-    uint32_t size = (uint32_t)strlen(b);
-
-    assert(size <= NAME_MAX_SIZE);
-    for (uint32_t j = 0; j <= size; j++) {
-        row[j] = j;
-    }
-    for (uint32_t i = 0; a[i] != '\0'; i++) {
-        uint32_t diagonal = row[0];
-
-        row[0] = i + 1;
-        for (uint32_t j = 0; j < size; j++) {
-            uint32_t above = row[j + 1];
-
-            row[j + 1] = min3(above + 1, row[j] + 1, diagonal + (a[i] != b[j]));
-            diagonal = above;
-        }
-    }
-    return row[size];
-}
-
-const char *bench_options_nearest(const char *name, const char *const *names, uint32_t count)
-{
-    const char *nearest = NULL;
-    uint32_t least = NEAR_ENOUGH + 1;
-
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t edits = distance(name, names[i]);
-
-        if (edits < least) {
-            least = edits;
-            nearest = names[i];
-        }
-    }
-    return nearest;
-}
-
 static enum err_code unknown(const char *name, struct err *err)
 {
     const char *names[ARRAY_COUNT(rows)];
@@ -235,7 +189,7 @@ static enum err_code unknown(const char *name, struct err *err)
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         names[i] = rows[i].name;
     }
-    nearest = bench_options_nearest(name, names, ARRAY_COUNT(rows));
+    nearest = suggest_name(name, names, ARRAY_COUNT(rows));
     if (nearest) {
         return err_set(err, ERR_INVALID, "unknown option --%s, did you mean --%s?", name, nearest);
     }

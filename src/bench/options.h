@@ -54,8 +54,4 @@ void bench_options_help(FILE *file);
 /* The largest of the connection counts. Any thread. */
 uint32_t bench_options_connections_max(const struct bench_options *options);
 
-/* The nearest of `names` when it is near enough to be a slip of the keyboard, else NULL. Any
- * thread. */
-const char *bench_options_nearest(const char *name, const char *const *names, uint32_t count);
-
 #endif

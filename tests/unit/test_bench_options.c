@@ -130,17 +130,6 @@ static void wrong_arguments_are_refused(void **state)
     }
 }
 
-/* Method: a slip, a stranger, and a name that is right. */
-static void only_near_names_are_suggested(void **state)
-{
-    static const char *const names[] = {"drain", "due", "wake"};
-
-    (void)state;
-    assert_string_equal(bench_options_nearest("drian", names, 3), "drain");
-    assert_string_equal(bench_options_nearest("wake", names, 3), "wake");
-    assert_null(bench_options_nearest("throughput", names, 3));
-}
-
 /* Method: the help names every option that the parser takes, with its default. */
 static void help_shows_the_table(void **state)
 {
@@ -165,7 +154,6 @@ int main(void)
         cmocka_unit_test(values_are_read_in_both_forms),
         cmocka_unit_test(compare_takes_two_files),
         cmocka_unit_test(wrong_arguments_are_refused),
-        cmocka_unit_test(only_near_names_are_suggested),
         cmocka_unit_test(help_shows_the_table),
     };
 
