@@ -260,6 +260,11 @@ uint64_t core_now_ns(const struct core *core)
     return core->meta.now_ns;
 }
 
+void core_set_options(struct core *core, const struct core_options *options)
+{
+    core->options = *options;
+}
+
 /* The replicated settings follow the leader's options with the next tick. */
 static bool options_differ(const struct core *core)
 {

@@ -85,6 +85,9 @@ enum err_code core_open(struct kv *kv, const struct kv_mark *mark,
                         struct err *err) MUST_USE;
 void core_close(struct core *core);
 
+/* Other options from now on: the replicated settings follow with the next tick. */
+void core_set_options(struct core *core, const struct core_options *options);
+
 /* Applies one entry and commits it to the kv. `bytes` and `arena` must live as long as the results
  * are used. An error means that this replica must stop (ERR_CORRUPT, ERR_NOMEM, ERR_IO): it is
  * never an operation's own failure. Empty bytes are a barrier. */

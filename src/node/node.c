@@ -413,6 +413,11 @@ struct core *node_core(struct node *node)
     return node->core;
 }
 
+void node_set_core_options(struct node *node, const struct core_options *options)
+{
+    core_set_options(node->core, options);
+}
+
 uint64_t node_now_ns(struct node *node)
 {
     return node_clock_now(&node->clock);

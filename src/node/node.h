@@ -93,6 +93,9 @@ bool node_fetch_cancel(struct node *node, struct waiter *waiter);
 /* For reads: rows through core's getters. */
 struct core *node_core(struct node *node);
 
+/* Other options of core from now on; they reach the log with the next tick. */
+void node_set_core_options(struct node *node, const struct core_options *options);
+
 /* The cluster's time now, as the next entry would be stamped. */
 uint64_t node_now_ns(struct node *node);
 
