@@ -1,6 +1,7 @@
 /* The executable: the first word says which half of it runs. */
 #include "base/version.h"
 #include "bench/bench.h"
+#include "server/config_verbs.h"
 #include "server/server.h"
 
 #include <stdio.h>
@@ -10,6 +11,7 @@ static void help(FILE *file)
 {
     (void)fprintf(file, "Usage: corvo COMMAND [options]\n\n"
                         "  server    run the job server\n"
+                        "  config    check or show the server's configuration\n"
                         "  bench     load a server and measure it\n"
                         "  version   print the version\n\n"
                         "corvo COMMAND --help says more.\n");
@@ -21,6 +23,9 @@ int main(int argc, char **argv)
 
     if (strcmp(command, "server") == 0) {
         return server_main(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "config") == 0) {
+        return config_main(argc - 2, argv + 2);
     }
     if (strcmp(command, "bench") == 0) {
         return bench_main(argc - 1, argv + 1);

@@ -52,6 +52,14 @@
 #define REFUSAL_RETRY_MS_MAX 2000
 #define REQUEST_ARENA_MAX (64 * MIB)
 
+/* Configuration (docs/operating/configuration.md). */
+#define OPTION_ROWS_MAX 128
+#define OPTION_VALUE_MAX 4096
+#define CONFIG_FILE_MAX (256 * KIB)
+#define CONFIG_ARENA_MAX (2 * MIB)
+#define CONFIG_PROBLEMS_MAX 100
+#define CONFIG_PROBLEM_TEXT_MAX 640
+
 /* The store (store.md, rules 6 and 8). */
 #define STORE_EPOCH_SOFT_MAX (16 * MIB)
 #define STORE_EPOCH_HARD_MAX (96 * MIB)

@@ -2,58 +2,207 @@
 #include "server/options.h"
 
 #include "base/limits.h"
-#include "wire/json.h"
+#include "base/suggest.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
 static const char *const store_words[] = {"segments", "badger", "bolt", "pebble", NULL};
+static const char *const apply_words[] = {"grouped", "indexed", "individual", NULL};
 
-#define AT(field) offsetof(struct server_options, field)
-
-static const struct option rows[] = {
-    {"bind", OPTION_TEXT, AT(bind), ":8080", 0, 0, NULL,
-     "HTTP address, host:port; port 0 takes any"},
-    {"data-dir", OPTION_TEXT, AT(data_dir), "data", 0, 0, NULL, "where the log and the state live"},
-    {"node-id", OPTION_TEXT, AT(node_id), "node-1", 0, 0, NULL, "unique name of this node"},
-    {"durable", OPTION_BOOL, AT(durable), "true", 0, 0, NULL,
-     "sync the log before each reply; false can lose acknowledged work in a power cut"},
-    {"raft-bind", OPTION_TEXT, AT(raft_bind), ":9000", 0, 0, NULL,
-     "this node's address in the cluster's configuration"},
-    {"raft-store", OPTION_TEXT, AT(raft_store), "segments", 0, 0, store_words,
-     "log engine; badger means segments (bolt and pebble are not built yet)"},
-    {"raft-max-pending", OPTION_COUNT, AT(raft_max_pending), "16384", 1, 1000000, NULL,
-     "operations accepted and not yet applied; above: 429 OVERLOADED"},
-    {"raft-max-fetch-inflight", OPTION_COUNT, AT(raft_max_fetch_inflight), "64", 1, 100000, NULL,
-     "claims of one queue in the log at a time; more wait"},
-    {"retention", OPTION_DURATION, AT(retention_ms), "168h", 0, DURATION_MS_MAX, NULL,
-     "how long finished jobs are kept; 0 = for ever"},
-    {"lifecycle-events", OPTION_BOOL, AT(lifecycle_events), "true", 0, 0, NULL,
-     "store an event for each change of a job"},
-    {"events-max", OPTION_COUNT, AT(events_max), "10000000", 1, UINT64_C(1) << 40, NULL,
-     "events kept; the oldest go"},
-    {"max-payload-size", OPTION_SIZE, AT(max_payload_size), "256KiB", 0, BODY_MAX_DEFAULT, NULL,
-     "largest job payload; 0 = as large as a body"},
-    {"max-body-size", OPTION_SIZE, AT(max_body_size), "16MiB", 1024, 64 * MIB, NULL,
-     "largest request body"},
-    {"max-connections", OPTION_COUNT, AT(max_connections), "20000", 1, 1000000, NULL,
-     "open HTTP connections; one more is answered 503"},
-    {"idle-timeout", OPTION_DURATION, AT(idle_timeout_ms), "120s", 1, DURATION_MS_MAX, NULL,
-     "how long a connection may be silent between requests"},
-    {"request-timeout", OPTION_DURATION, AT(request_timeout_ms), "30s", 1, DURATION_MS_MAX, NULL,
-     "how long a request may take to arrive"},
-    {"shutdown-timeout", OPTION_DURATION, AT(shutdown_timeout_ms), "30s", 0, DURATION_MS_MAX, NULL,
-     "how long SIGTERM waits for requests in flight"},
-    {"docs-enabled", OPTION_BOOL, AT(docs_enabled), "true", 0, 0, NULL, "serve /openapi.json"},
-    {"log-level", OPTION_TEXT, AT(log_level), "info", 0, 0, level_words,
-     "debug, info, warn or error"},
-    {"log-format", OPTION_TEXT, AT(log_format), "text", 0, 0, format_words, "text or json"},
+static const char *const group_titles[GROUP_COUNT] = {
+    [GROUP_NODE] = "Node",
+    [GROUP_NETWORK] = "Network",
+    [GROUP_STORAGE] = "Storage",
+    [GROUP_LIMITS] = "Limits",
+    [GROUP_LOG] = "Log",
+    [GROUP_AUTH] = "Access",
+    [GROUP_CLUSTER] = "Cluster",
+    [GROUP_VIEW] = "Search",
+    [GROUP_STREAMS] = "Streams and fetching",
+    [GROUP_TELEMETRY] = "Telemetry and webhooks",
 };
 
-#undef AT
+#define TEXT(field) OPTION_TEXT, offsetof(struct server_options, field)
+#define BOOL(field) OPTION_BOOL, offsetof(struct server_options, field)
+#define COUNT(field) OPTION_COUNT, offsetof(struct server_options, field)
+#define SIZE(field) OPTION_SIZE, offsetof(struct server_options, field)
+#define TIME(field) OPTION_DURATION, offsetof(struct server_options, field)
+#define NO(kind) OPTION_##kind, OPTION_NOWHERE
+#define UP_TO(most) .max = (most)
+#define RANGE(least, most) .min = (least), .max = (most)
+#define ANY_TIME .max = DURATION_MS_MAX
+#define ANY_COUNT .max = UINT64_C(1) << 40
+
+static const struct option rows[] = {
+    {"config", GROUP_NODE, TEXT(config), "", .flags = OPTION_NO_FILE,
+     .help = "the configuration file; see corvo.conf(5)"},
+    {"data-dir", GROUP_NODE, TEXT(data_dir), "data", .help = "where the log and the state live"},
+    {"node-id", GROUP_NODE, TEXT(node_id), "node-1", .help = "unique name of this node"},
+    {"shutdown-timeout", GROUP_NODE, TIME(shutdown_timeout_ms), "30s", ANY_TIME,
+     .flags = OPTION_RELOADS, .help = "how long SIGTERM waits for requests in flight"},
+
+    {"bind", GROUP_NETWORK, TEXT(bind), ":8080",
+     .help = "HTTP address, host:port; port 0 takes any"},
+    {"http-advertise", GROUP_NETWORK, NO(TEXT), "", .flags = OPTION_IDLE,
+     .help = "URL of this node for other members and their clients"},
+    {"idle-timeout", GROUP_NETWORK, TIME(idle_timeout_ms), "120s", RANGE(1, DURATION_MS_MAX),
+     .help = "how long a connection may be silent between requests"},
+    {"request-timeout", GROUP_NETWORK, TIME(request_timeout_ms), "30s", RANGE(1, DURATION_MS_MAX),
+     .help = "how long a request may take to arrive"},
+    {"docs-enabled", GROUP_NETWORK, BOOL(docs_enabled), "true", .help = "serve /openapi.json"},
+    {"no-compression", GROUP_NETWORK, NO(BOOL), "true", .flags = OPTION_IDLE,
+     .help = "do not compress RPC responses"},
+
+    {"durable", GROUP_STORAGE, BOOL(durable), "true",
+     .help = "sync the log before each reply; false can lose acknowledged work in a power cut"},
+    {"retention", GROUP_STORAGE, TIME(retention_ms), "168h", ANY_TIME, .flags = OPTION_RELOADS,
+     .help = "how long finished jobs are kept; 0 = for ever"},
+    {"retention-interval", GROUP_STORAGE, NO(DURATION), "1h", ANY_TIME, .flags = OPTION_IDLE,
+     .help = "jobs go when they are due, not in intervals"},
+    {"retention-max-jobs", GROUP_STORAGE, NO(COUNT), "0", ANY_COUNT, .flags = OPTION_UNBUILT,
+     .help = "finished jobs kept at most; 0 = no bound"},
+    {"lifecycle-events", GROUP_STORAGE, BOOL(lifecycle_events), "true", .flags = OPTION_RELOADS,
+     .help = "store an event for each change of a job"},
+    {"events-max", GROUP_STORAGE, COUNT(events_max), "10000000", RANGE(1, UINT64_C(1) << 40),
+     .flags = OPTION_RELOADS, .help = "events kept; the oldest go"},
+    {"events-retention", GROUP_STORAGE, NO(DURATION), "7d", ANY_TIME, .flags = OPTION_UNBUILT,
+     .help = "how long events are kept"},
+    {"snapshot-threshold", GROUP_STORAGE, NO(COUNT), "100000", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "entries between snapshots of the state"},
+    {"snapshot-log-bytes", GROUP_STORAGE, NO(SIZE), "256MiB", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "log between snapshots of the state"},
+    {"raft-store", GROUP_STORAGE, TEXT(raft_store), "segments", .words = store_words,
+     .help = "log engine; badger means segments (bolt and pebble are not built yet)"},
+
+    {"max-payload-size", GROUP_LIMITS, SIZE(max_payload_size), "256KiB", UP_TO(BODY_MAX_DEFAULT),
+     .help = "largest job payload; 0 = as large as a body"},
+    {"max-body-size", GROUP_LIMITS, SIZE(max_body_size), "16MiB", RANGE(KIB, 64 * MIB),
+     .help = "largest request body"},
+    {"max-connections", GROUP_LIMITS, COUNT(max_connections), "20000", RANGE(1, 1000000),
+     .help = "open HTTP connections; one more is answered 503"},
+    {"raft-max-pending", GROUP_LIMITS, COUNT(raft_max_pending), "16384", RANGE(1, 1000000),
+     .help = "operations accepted and not yet applied; above: 429 OVERLOADED"},
+    {"raft-max-fetch-inflight", GROUP_LIMITS, COUNT(raft_max_fetch_inflight), "64",
+     RANGE(1, 100000), .help = "claims of one queue in the log at a time; more wait"},
+    {"rate-limit-enabled", GROUP_LIMITS, NO(BOOL), "false", .flags = OPTION_UNBUILT,
+     .help = "limit requests of each client"},
+    {"rate-limit-read-rps", GROUP_LIMITS, NO(COUNT), "2000", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "reads a second of a client"},
+    {"rate-limit-read-burst", GROUP_LIMITS, NO(COUNT), "4000", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "reads at once of a client"},
+    {"rate-limit-write-rps", GROUP_LIMITS, NO(COUNT), "1000", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "writes a second of a client"},
+    {"rate-limit-write-burst", GROUP_LIMITS, NO(COUNT), "2000", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "writes at once of a client"},
+    {"require-lease-token", GROUP_LIMITS, NO(BOOL), "false", .flags = OPTION_UNBUILT,
+     .help = "refuse acks and fails without a lease token"},
+    {"idempotency-ttl", GROUP_LIMITS, NO(DURATION), "24h", ANY_TIME, .flags = OPTION_IDLE,
+     .help = "how long replies to idempotency keys are kept"},
+    {"idempotency-min-ttl", GROUP_LIMITS, NO(DURATION), "5m", ANY_TIME, .flags = OPTION_IDLE,
+     .help = "how long such a reply is kept at least"},
+    {"idempotency-max", GROUP_LIMITS, NO(COUNT), "1000000", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "replies to idempotency keys kept at most"},
+
+    {"log-level", GROUP_LOG, TEXT(log_level), "info", .words = level_words, .flags = OPTION_RELOADS,
+     .help = "the least level that is written"},
+    {"log-format", GROUP_LOG, TEXT(log_format), "text", .words = format_words,
+     .flags = OPTION_RELOADS, .help = "how the program's own log is written"},
+
+    {"admin-password", GROUP_AUTH, NO(TEXT), "", .flags = OPTION_UNBUILT | OPTION_SECRET,
+     .help = "password of the first administrator"},
+    {"license-key", GROUP_AUTH, NO(TEXT), "", .flags = OPTION_IDLE | OPTION_SECRET,
+     .help = "licence of the features that want one"},
+    {"license-public-key", GROUP_AUTH, NO(TEXT), "", .flags = OPTION_IDLE,
+     .help = "key that licences are checked with"},
+    {"oidc-issuer-url", GROUP_AUTH, NO(TEXT), "", .flags = OPTION_UNBUILT,
+     .help = "issuer whose bearer tokens are accepted"},
+    {"oidc-client-id", GROUP_AUTH, NO(TEXT), "", .flags = OPTION_UNBUILT,
+     .help = "audience that such tokens must name"},
+    {"saml-header-auth", GROUP_AUTH, NO(BOOL), "false", .flags = OPTION_UNBUILT,
+     .help = "trust the headers of a proxy that speaks SAML"},
+
+    {"raft-bind", GROUP_CLUSTER, TEXT(raft_bind), ":9000",
+     .help = "this node's address in the cluster's configuration"},
+    {"raft-advertise", GROUP_CLUSTER, NO(TEXT), "", .flags = OPTION_UNBUILT,
+     .help = "address at which members reach this node"},
+    {"bootstrap", GROUP_CLUSTER, NO(BOOL), "true", .flags = OPTION_UNBUILT,
+     .help = "form a cluster of one when the data directory is empty"},
+    {"join", GROUP_CLUSTER, NO(TEXT), "", .flags = OPTION_UNBUILT,
+     .help = "HTTP address of a member of the cluster to join"},
+    {"discover", GROUP_CLUSTER, NO(TEXT), "", .flags = OPTION_UNBUILT,
+     .help = "how members are found: dns, or not at all"},
+    {"discover-dns-name", GROUP_CLUSTER, NO(TEXT), "", .flags = OPTION_UNBUILT,
+     .help = "name whose addresses are the members"},
+    {"raft-shards", GROUP_CLUSTER, NO(COUNT), "1", RANGE(1, 64), .flags = OPTION_UNBUILT,
+     .help = "independent logs"},
+    {"apply-multi-mode", GROUP_CLUSTER, NO(TEXT), "grouped", .words = apply_words,
+     .flags = OPTION_IDLE, .help = "operations of a group are always applied together"},
+    {"election-timeout", GROUP_CLUSTER, NO(DURATION), "300ms", RANGE(10, 60000),
+     .flags = OPTION_IDLE, .help = "silence of a leader after which another is elected"},
+    {"heartbeat-interval", GROUP_CLUSTER, NO(DURATION), "75ms", RANGE(1, 60000),
+     .flags = OPTION_IDLE, .help = "how often a leader says that it is there"},
+    {"cluster-token", GROUP_CLUSTER, NO(TEXT), "", .flags = OPTION_UNBUILT | OPTION_SECRET,
+     .help = "secret by which members know each other"},
+    {"cluster-tls-cert", GROUP_CLUSTER, NO(TEXT), "", .flags = OPTION_UNBUILT,
+     .help = "certificate of this node for other members"},
+    {"cluster-tls-key", GROUP_CLUSTER, NO(TEXT), "", .flags = OPTION_UNBUILT,
+     .help = "key of that certificate"},
+    {"cluster-tls-ca", GROUP_CLUSTER, NO(TEXT), "", .flags = OPTION_UNBUILT,
+     .help = "authority of the members' certificates"},
+
+    {"view", GROUP_VIEW, NO(BOOL), "true", .flags = OPTION_IDLE,
+     .help = "keep the tables that lists and search read"},
+    {"view-fts", GROUP_VIEW, NO(BOOL), "true", .flags = OPTION_IDLE,
+     .help = "index payloads for full-text search"},
+    {"jq-timeout", GROUP_VIEW, NO(DURATION), "1s", ANY_TIME, .flags = OPTION_IDLE,
+     .help = "how long a jq filter may run"},
+    {"jq-memory", GROUP_VIEW, NO(SIZE), "128MiB", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "memory that a jq filter may take"},
+    {"query-timeout", GROUP_VIEW, NO(DURATION), "5s", ANY_TIME, .flags = OPTION_IDLE,
+     .help = "how long a search may run"},
+
+    {"stream-max-inflight", GROUP_STREAMS, NO(COUNT), "2048", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "jobs handed to one stream and not yet finished"},
+    {"stream-max-open", GROUP_STREAMS, NO(COUNT), "4096", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "open streams"},
+    {"stream-max-fps", GROUP_STREAMS, NO(COUNT), "500", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "frames a second of one stream; 0 = no bound"},
+    {"fetch-poll-interval", GROUP_STREAMS, NO(DURATION), "100ms", ANY_TIME, .flags = OPTION_IDLE,
+     .help = "nothing polls: who waits is woken"},
+    {"idle-fetch-sleep", GROUP_STREAMS, NO(DURATION), "100ms", ANY_TIME, .flags = OPTION_IDLE,
+     .help = "nothing sleeps: who waits is woken"},
+
+    {"metrics-public", GROUP_TELEMETRY, NO(BOOL), "false", .flags = OPTION_IDLE,
+     .help = "serve metrics without a credential"},
+    {"metrics-max-queues", GROUP_TELEMETRY, NO(COUNT), "1000", ANY_COUNT, .flags = OPTION_IDLE,
+     .help = "queues with figures of their own; the others share one"},
+    {"pprof", GROUP_TELEMETRY, NO(TEXT), "none", .flags = OPTION_UNBUILT,
+     .help = "address of the profiler"},
+    {"otel-enabled", GROUP_TELEMETRY, NO(BOOL), "false", .flags = OPTION_UNBUILT,
+     .help = "send traces"},
+    {"otel-endpoint", GROUP_TELEMETRY, NO(TEXT), "", .flags = OPTION_UNBUILT,
+     .help = "where traces go, host:port of an OTLP collector"},
+    {"webhook-allow-private", GROUP_TELEMETRY, NO(BOOL), "false", .flags = OPTION_IDLE,
+     .help = "let webhooks go to private addresses"},
+    {"webhook-max-inflight", GROUP_TELEMETRY, NO(COUNT), "64", RANGE(1, 10000),
+     .flags = OPTION_IDLE, .help = "webhook requests at a time"},
+};
+
+#undef TEXT
+#undef BOOL
+#undef COUNT
+#undef SIZE
+#undef TIME
+#undef NO
+#undef UP_TO
+#undef RANGE
+#undef ANY_TIME
+#undef ANY_COUNT
+
+_Static_assert(ARRAY_COUNT(rows) <= OPTION_ROWS_MAX, "raise OPTION_ROWS_MAX");
 
 const struct option *server_option_rows(uint32_t *ret_count)
 {
@@ -61,250 +210,40 @@ const struct option *server_option_rows(uint32_t *ret_count)
     return rows;
 }
 
-/* --- Values --------------------------------------------------------------------------------------
- */
-
-static bool parse_count(const char *text, uint64_t *ret_value, const char **ret_rest)
+const char *option_group_title(enum option_group group)
 {
-    uint64_t value = 0;
-
-    if (!isdigit((unsigned char)*text)) {
-        return false;
-    }
-    for (; isdigit((unsigned char)*text); text++) {
-        if (__builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value)) {
-            return false;
-        }
-    }
-    *ret_value = value;
-    *ret_rest = text;
-    return true;
+    return group_titles[group];
 }
 
-static bool parse_size(const char *text, uint64_t *ret_value)
-{
-    static const struct {
-        const char *unit;
-        uint64_t factor;
-    } units[] = {
-        {"", 1},        {"B", 1},         {"KiB", 1 << 10}, {"K", 1 << 10}, {"MiB", 1 << 20},
-        {"M", 1 << 20}, {"GiB", 1 << 30}, {"G", 1 << 30},   {"KB", 1000},   {"MB", 1000000},
-    };
-    const char *rest;
-
-    if (!parse_count(text, ret_value, &rest)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < ARRAY_COUNT(units); i++) {
-        if (strcmp(rest, units[i].unit) == 0) {
-            return !__builtin_mul_overflow(*ret_value, units[i].factor, ret_value);
-        }
-    }
-    return false;
-}
-
-static bool parse_bool(const char *text, bool *ret_value)
-{
-    if (strcmp(text, "true") == 0 || strcmp(text, "1") == 0) {
-        *ret_value = true;
-        return true;
-    }
-    *ret_value = false;
-    return strcmp(text, "false") == 0 || strcmp(text, "0") == 0;
-}
-
-static bool parse_number(const struct option *row, const char *text, uint64_t *ret_value)
-{
-    struct err ignored;
-    const char *rest;
-
-    switch (row->kind) {
-    case OPTION_SIZE:
-        return parse_size(text, ret_value);
-    case OPTION_DURATION:
-        return !json_parse_duration(slice_text(text), ret_value, &ignored);
-    default:
-        return parse_count(text, ret_value, &rest) && !*rest;
-    }
-}
-
-static bool word_allowed(const struct option *row, const char *text)
-{
-    for (uint32_t i = 0; row->words && row->words[i]; i++) {
-        if (strcmp(row->words[i], text) == 0) {
-            return true;
-        }
-    }
-    return !row->words && *text;
-}
-
-static enum err_code set_value(const struct option *row, const char *text,
-                               struct server_options *options, struct err *err)
-{
-    void *at = (uint8_t *)options + row->offset;
-    uint64_t number;
-    bool truth;
-
-    if (row->kind == OPTION_TEXT) {
-        if (!word_allowed(row, text)) {
-            return err_set(err, ERR_INVALID, "--%s: '%.40s' is not possible: %s", row->name, text,
-                           row->help);
-        }
-        memcpy(at, &text, sizeof(text));
-        return ERR_NONE;
-    }
-    if (row->kind == OPTION_BOOL) {
-        if (!parse_bool(text, &truth)) {
-            return err_set(err, ERR_INVALID, "--%s: '%.40s' is neither true nor false", row->name,
-                           text);
-        }
-        memcpy(at, &truth, sizeof(truth));
-        return ERR_NONE;
-    }
-    if (!parse_number(row, text, &number)) {
-        return err_set(err, ERR_INVALID, "--%s: '%.40s' is not a %s (default %s)", row->name, text,
-                       row->kind == OPTION_DURATION ? "duration like 30s" : "number",
-                       row->fallback);
-    }
-    if (number < row->min || number > row->max) {
-        return err_set(err, ERR_INVALID, "--%s: '%.40s' is out of range", row->name, text);
-    }
-    memcpy(at, &number, sizeof(number));
-    return ERR_NONE;
-}
-
-/* --- Names ---------------------------------------------------------------------------------------
- */
-
-/* Levenshtein distance, both at most 39 characters; more is "far". */
-static uint32_t distance(const char *a, const char *b)
-{
-    uint32_t row[40];
-    size_t a_size = strlen(a);
-    size_t b_size = strlen(b);
-
-    if (a_size >= ARRAY_COUNT(row) || b_size >= ARRAY_COUNT(row)) {
-        return UINT32_MAX;
-    }
-    for (uint32_t j = 0; j <= b_size; j++) {
-        row[j] = j;
-    }
-    for (uint32_t i = 1; i <= a_size; i++) {
-        uint32_t diagonal = row[0];
-
-        row[0] = i;
-        for (uint32_t j = 1; j <= b_size; j++) {
-            uint32_t change = diagonal + (a[i - 1] != b[j - 1]);
-            uint32_t least = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
-
-            diagonal = row[j];
-            row[j] = change < least ? change : least;
-        }
-    }
-    return row[b_size];
-}
-
-static enum err_code unknown_option(const char *name, struct err *err)
-{
-    const struct option *best = &rows[0];
-
-    for (uint32_t i = 1; i < ARRAY_COUNT(rows); i++) {
-        if (distance(name, rows[i].name) < distance(name, best->name)) {
-            best = &rows[i];
-        }
-    }
-    if (distance(name, best->name) <= 3) {
-        return err_set(err, ERR_INVALID, "unknown option --%.60s: did you mean --%s?", name,
-                       best->name);
-    }
-    return err_set(err, ERR_INVALID, "unknown option --%.60s: see corvo server --help", name);
-}
-
-static const struct option *find_row(const char *name, size_t size)
+int server_option_find(const char *name, size_t size)
 {
     for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
         if (strlen(rows[i].name) == size && memcmp(rows[i].name, name, size) == 0) {
-            return &rows[i];
+            return (int)i;
         }
     }
-    return NULL;
+    return -1;
 }
 
-static enum err_code read_environment(struct server_options *options, struct err *err)
+const char *server_option_suggest(const char *name)
 {
+    const char *names[ARRAY_COUNT(rows)];
+
     for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        char name[64] = "CORVO_";
-        size_t size = strlen(name);
-        const char *value;
-
-        for (const char *from = rows[i].name; *from && size + 1 < sizeof(name); from++) {
-            name[size++] = *from == '-' ? '_' : (char)toupper((unsigned char)*from);
-        }
-        value = getenv(name);
-        if (value && set_value(&rows[i], value, options, err)) {
-            return err_prefix(err, "%s", name);
-        }
+        names[i] = rows[i].name;
     }
-    return ERR_NONE;
+    return suggest_name(name, names, ARRAY_COUNT(rows));
 }
 
-/* Takes one option; *at is moved over a value of its own. */
-static enum err_code read_argument(int argc, char **argv, int *at, struct server_options *options,
-                                   struct err *err)
+void option_environment(const struct option *row, char ret_name[static OPTION_ENVIRONMENT_MAX])
 {
-    const char *name = argv[*at] + 2;
-    const char *equals = strchr(name, '=');
-    const struct option *row = find_row(name, equals ? (size_t)(equals - name) : strlen(name));
+    size_t size = 0;
 
-    if (!row) {
-        return unknown_option(name, err);
+    for (const char *from = "CORVO_"; *from; from++) {
+        ret_name[size++] = *from;
     }
-    if (equals) {
-        return set_value(row, equals + 1, options, err);
+    for (const char *from = row->name; *from && size + 1 < OPTION_ENVIRONMENT_MAX; from++) {
+        ret_name[size++] = *from == '-' ? '_' : (char)toupper((unsigned char)*from);
     }
-    if (row->kind == OPTION_BOOL) {
-        return set_value(row, "true", options, err);
-    }
-    if (*at + 1 >= argc) {
-        return err_set(err, ERR_INVALID, "--%s needs a value: %s", row->name, row->help);
-    }
-    (*at)++;
-    return set_value(row, argv[*at], options, err);
-}
-
-enum err_code server_options_read(int argc, char **argv, struct server_options *ret_options,
-                                  bool *ret_help, struct err *err)
-{
-    *ret_help = false;
-    *ret_options = (struct server_options){0};
-    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        if (set_value(&rows[i], rows[i].fallback, ret_options, err)) {
-            return err->code;
-        }
-    }
-    if (read_environment(ret_options, err)) {
-        return err->code;
-    }
-    for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            *ret_help = true;
-        } else if (strncmp(argv[i], "--", 2) != 0) {
-            return err_set(err, ERR_INVALID, "unexpected argument '%.60s'", argv[i]);
-        } else if (read_argument(argc, argv, &i, ret_options, err)) {
-            return err->code;
-        }
-    }
-    return ERR_NONE;
-}
-
-void server_options_help(FILE *file)
-{
-    (void)fprintf(file, "Usage: corvo server [options]\n\n"
-                        "Runs the job server. Each option can also be set in the environment:\n"
-                        "--data-dir is CORVO_DATA_DIR. Options win.\n\n");
-    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        (void)fprintf(file, "  --%-24s %s (default %s)\n", rows[i].name, rows[i].help,
-                      rows[i].fallback);
-    }
+    ret_name[size] = '\0';
 }

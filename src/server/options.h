@@ -1,5 +1,7 @@
-/* The server's options: one table feeds the parser, the environment, --help and the reference page.
- */
+/* The server's options: one table of rows feeds the command line, the environment, the file,
+ * `config check|dump`, reload, --help, the manual page and the reference page.
+ *
+ * To add an option: a field in struct server_options and a row in options.c. Nothing else. */
 #ifndef SERVER_OPTIONS_H
 #define SERVER_OPTIONS_H
 
@@ -9,6 +11,7 @@
 #include <stdio.h>
 
 struct server_options {
+    const char *config;
     const char *bind;
     const char *data_dir;
     const char *node_id;
@@ -33,27 +36,63 @@ struct server_options {
 
 enum option_kind { OPTION_TEXT, OPTION_BOOL, OPTION_COUNT, OPTION_SIZE, OPTION_DURATION };
 
-struct option {
-    const char *name; /* Without dashes. */
-    enum option_kind kind;
-    uint32_t offset;
-    const char *fallback; /* The default, as one would type it. */
-    uint64_t min, max;
-    const char *const *words; /* OPTION_TEXT: what it may be, ends with NULL; NULL = anything. */
-    const char *help;
+/* Headings of help and documents, in their order. */
+enum option_group {
+    GROUP_NODE,
+    GROUP_NETWORK,
+    GROUP_STORAGE,
+    GROUP_LIMITS,
+    GROUP_LOG,
+    GROUP_AUTH,
+    GROUP_CLUSTER,
+    GROUP_VIEW,
+    GROUP_STREAMS,
+    GROUP_TELEMETRY,
+    GROUP_COUNT
 };
 
-/* The table. */
+enum option_flag {
+    OPTION_RELOADS = 1u << 0, /* SIGHUP takes a new value over; all others wait for a restart. */
+    OPTION_SECRET = 1u << 1,  /* Its value is never shown. */
+    OPTION_NO_FILE = 1u << 2, /* Not a key of the configuration file. */
+    /* What it is about is not built yet ... */
+    OPTION_UNBUILT = 1u << 3, /* ... and a user may rely on it: only the default is possible. */
+    OPTION_IDLE = 1u << 4,    /* ... and any value is harmless: it is accepted and does nothing. */
+};
+
+#define OPTION_NOWHERE                                                                             \
+    UINT32_MAX /* An offset: the value is checked and shown, but has no field.                     \
+                */
+
+struct option {
+    const char *name; /* Without dashes; lower case and '-'. */
+    enum option_group group;
+    enum option_kind kind;
+    uint32_t offset; /* In struct server_options, or OPTION_NOWHERE. TEXT: const char *, BOOL: bool,
+                        else uint64_t (bytes, milliseconds). */
+    const char *fallback;     /* The default, as one would type it; "" = may be empty. */
+    uint64_t min, max;        /* Of numbers; durations in milliseconds. */
+    const char *const *words; /* TEXT: what it may be, ends with NULL; NULL = anything. */
+    uint32_t flags;           /* enum option_flag. */
+    const char *help;         /* One line, lower case, without a full stop. */
+};
+
+/* The table, at most OPTION_ROWS_MAX rows, and the heading of a group. Any thread. */
 const struct option *server_option_rows(uint32_t *ret_count);
+const char *option_group_title(enum option_group group);
 
-/* Fills *ret_options from defaults, then the environment (CORVO_ + upper case, '-' as '_'), then
- * arguments (--name value,
- * --name=value, --flag). ERR_INVALID names the option, says what it takes and suggests a near name.
- * *ret_help is set for --help. Texts point into argv, the environment or static memory. */
-enum err_code server_options_read(int argc, char **argv, struct server_options *ret_options,
-                                  bool *ret_help, struct err *err) MUST_USE;
+/* The row's position by its name, and by a part of a text; -1 when there is none. Any thread. */
+int server_option_find(const char *name, size_t size);
 
-/* Writes the table for people. */
+/* The name that was probably meant; NULL when none is near. Any thread. */
+const char *server_option_suggest(const char *name);
+
+#define OPTION_ENVIRONMENT_MAX 80
+
+/* Writes the option's name in the environment: CORVO_DATA_DIR. Any thread. */
+void option_environment(const struct option *row, char ret_name[static OPTION_ENVIRONMENT_MAX]);
+
+/* Writes the table for people at a terminal. Any thread. */
 void server_options_help(FILE *file);
 
 #endif

@@ -6,19 +6,22 @@
 #include "base/log.h"
 #include "http/http.h"
 #include "node/node.h"
-#include "server/options.h"
+#include "server/config.h"
+#include "server/reload.h"
 
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 
 struct server {
-    struct server_options options;
+    struct config config;           /* As at the start: what others borrowed stays valid. */
+    struct reload reload;           /* What SIGHUP changed of it. */
+    struct server_options *options; /* In force. */
     uv_loop_t *loop;
     struct node *node;
     struct api *api;
     struct http_server *http;
-    uv_signal_t on_term, on_int;
+    uv_signal_t on_term, on_int, on_hup;
     uv_timer_t deadline;
     bool stopping, http_closed, node_drained;
 };
@@ -63,7 +66,7 @@ static void on_signal(uv_signal_t *handle, int number)
     server->stopping = true;
     log_write(LOG_INFO, "stopping on %s: requests in flight are finished first",
               number == SIGTERM ? "SIGTERM" : "SIGINT");
-    (void)uv_timer_start(&server->deadline, on_deadline, server->options.shutdown_timeout_ms, 0);
+    (void)uv_timer_start(&server->deadline, on_deadline, server->options->shutdown_timeout_ms, 0);
     node_drain(server->node, on_node_drained, server);
     http_server_drain(server->http, on_http_drained, server);
 }
@@ -76,9 +79,43 @@ static uint64_t node_number(const char *name)
     return hash ? hash : 1;
 }
 
+static struct core_options core_options(const struct server_options *options)
+{
+    return (struct core_options){
+        .retention_ms = options->retention_ms,
+        .events_max = options->lifecycle_events ? options->events_max : 0,
+    };
+}
+
+static void setup_log(const struct server_options *options)
+{
+    enum log_level level = LOG_INFO;
+
+    (void)log_level_parse(options->log_level, &level);
+    log_setup(level, strcmp(options->log_format, "json") == 0);
+}
+
+/* What is in force goes to those who keep a copy of it. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+    struct core_options core;
+
+    (void)number;
+    if (server->stopping || !server->node || !reload_config(&server->reload, &server->config)) {
+        return;
+    }
+    server->options = &server->reload.config->options;
+    core = core_options(server->options);
+    setup_log(server->options);
+    node_set_core_options(server->node, &core);
+    log_write(LOG_INFO, "the configuration was reloaded: %u options changed",
+              server->reload.changed_count);
+}
+
 static enum err_code open_node(struct server *server, struct err *err)
 {
-    const struct server_options *options = &server->options;
+    const struct server_options *options = server->options;
     struct node_options node = {
         .data_dir = options->data_dir,
         .node_id = node_number(options->node_id),
@@ -86,8 +123,7 @@ static enum err_code open_node(struct server *server, struct err *err)
         .durable = options->durable,
         .pending_max = (uint32_t)options->raft_max_pending,
         .claims_max = (uint32_t)options->raft_max_fetch_inflight,
-        .core = {.retention_ms = options->retention_ms,
-                 .events_max = options->lifecycle_events ? options->events_max : 0},
+        .core = core_options(options),
         .env = env_system(),
     };
 
@@ -100,7 +136,7 @@ static enum err_code open_node(struct server *server, struct err *err)
 
 static enum err_code open_http(struct server *server, struct err *err)
 {
-    const struct server_options *options = &server->options;
+    const struct server_options *options = server->options;
     struct api_options api = {
         .node = server->node,
         .node_name = options->node_id,
@@ -128,10 +164,13 @@ static void watch_signals(struct server *server)
 {
     (void)uv_signal_init(server->loop, &server->on_term);
     (void)uv_signal_init(server->loop, &server->on_int);
+    (void)uv_signal_init(server->loop, &server->on_hup);
     (void)uv_timer_init(server->loop, &server->deadline);
     server->on_term.data = server->on_int.data = server->deadline.data = server;
+    server->on_hup.data = server;
     (void)uv_signal_start(&server->on_term, on_signal, SIGTERM);
     (void)uv_signal_start(&server->on_int, on_signal, SIGINT);
+    (void)uv_signal_start(&server->on_hup, on_hangup, SIGHUP);
 }
 
 static void close_all(struct server *server)
@@ -140,6 +179,7 @@ static void close_all(struct server *server)
     api_destroy(server->api);
     uv_close((uv_handle_t *)&server->on_term, NULL);
     uv_close((uv_handle_t *)&server->on_int, NULL);
+    uv_close((uv_handle_t *)&server->on_hup, NULL);
     uv_close((uv_handle_t *)&server->deadline, NULL);
     (void)uv_run(server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(server->loop);
@@ -151,8 +191,8 @@ static void announce(const struct server *server)
 
     (void)printf("listening on http://127.0.0.1:%u\n", http_server_port(server->http));
     (void)fflush(stdout);
-    log_write(LOG_INFO, "node %s: data %s, entry %" PRIu64 " applied, %s", server->options.node_id,
-              server->options.data_dir, status.applied_index,
+    log_write(LOG_INFO, "node %s: data %s, entry %" PRIu64 " applied, %s", server->options->node_id,
+              server->options->data_dir, status.applied_index,
               status.durable ? "each reply is synced" : "NOT synced (--durable=false)");
 }
 
@@ -185,26 +225,30 @@ int server_main(int argc, char **argv)
 {
     static struct server server;
     static uv_loop_t loop;
-    enum log_level level = LOG_INFO;
-    bool help;
-    struct err err;
+    int code = 1;
 
-    if (server_options_read(argc, argv, &server.options, &help, &err)) {
-        (void)fprintf(stderr, "corvo server: %s\n", err.text);
+    if (!config_read(&server.config, argc, argv)) {
+        config_print_problems(&server.config, "corvo server: ", stderr);
+        config_done(&server.config);
         return 2;
     }
-    if (help) {
+    if (server.config.help) {
         server_options_help(stdout);
+        config_done(&server.config);
         return 0;
     }
-    (void)log_level_parse(server.options.log_level, &level);
-    log_setup(level, strcmp(server.options.log_format, "json") == 0);
+    server.options = &server.config.options;
+    reload_init(&server.reload, argc, argv);
+    setup_log(server.options);
     (void)signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&loop)) {
         (void)fprintf(stderr, "corvo server: no event loop\n");
-        return 1;
+    } else {
+        server.loop = &loop;
+        watch_signals(&server);
+        code = run(&server);
     }
-    server.loop = &loop;
-    watch_signals(&server);
-    return run(&server);
+    reload_done(&server.reload);
+    config_done(&server.config);
+    return code;
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Runs every ```sh block of the documents against a real server, and checks that their links lead somewhere.
 
-A block runs under bash -euo pipefail; localhost:8080 stands for the server. It fails when a command fails or when an
-answer carries an error. Blocks that are not fenced as sh are not run. Closes with `N passed, N failed`."""
+A block runs under bash -euo pipefail; localhost:8080 stands for the server, corvo for the executable. It fails when a
+command fails or when an answer carries an error. Blocks that are not fenced as sh are not run. Closes with
+`N passed, N failed`."""
 import glob
 import os
 import re
@@ -32,7 +33,8 @@ def run_block(text, url):
     """Why the block failed; empty when it did not."""
     script = text.replace("http://localhost:8080", url).replace("localhost:8080", url)
     result = subprocess.run(["bash", "-euo", "pipefail", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
-                            text=True, timeout=TIMEOUT_S, check=False)
+                            text=True, timeout=TIMEOUT_S, check=False,
+                            env={**os.environ, "PATH": f"{os.path.dirname(CORVO)}:{os.environ['PATH']}"})
     output = result.stdout + result.stderr
     if result.returncode != 0:
         return f"exit code {result.returncode}:\n{output}"

@@ -9,7 +9,7 @@
 #include "core/core.h"
 #include "core/job.h"
 #include "core/queue.h"
-#include "server/options.h"
+#include "server/option_value.h"
 #include "wire/proto_text.h"
 
 #include <errno.h>
@@ -137,18 +137,44 @@ static void write_operations(struct buf *buf)
 /* --- Options and errors
  * --------------------------------------------------------------------------- */
 
+static void write_option(struct buf *buf, const struct option *row)
+{
+    char range[OPTION_RANGE_TEXT_MAX];
+
+    option_range(row, range);
+    (void)buf_printf(buf, "| `--%s` | ", row->name);
+    if (*row->fallback) {
+        (void)buf_printf(buf, "`%s` ", row->fallback);
+    }
+    (void)buf_printf(buf, "| %s | %s%s%s%s |\n", range, row->help,
+                     row->flags & OPTION_RELOADS ? ". *Reloads.*" : "",
+                     row->flags & OPTION_UNBUILT ? ". *Not built yet: refused.*" : "",
+                     row->flags & OPTION_IDLE ? ". *Accepted, without effect.*" : "");
+}
+
 static void write_options(struct buf *buf)
 {
     uint32_t count;
     const struct option *rows = server_option_rows(&count);
 
-    (void)buf_add_text(buf,
-                       "# Server options\n\nDerived from the option rows by `make gen`. Each is "
-                       "also read from the environment: `--data-dir` is `CORVO_DATA_DIR`. "
-                       "Options win.\n\n| option | default | |\n| --- | --- | --- |\n");
-    for (uint32_t i = 0; i < count; i++) {
-        (void)buf_printf(buf, "| `--%s` | `%s` | %s |\n", rows[i].name, rows[i].fallback,
-                         rows[i].help);
+    (void)buf_add_text(
+        buf,
+        "# Server options\n\nDerived from the option rows by `make gen`. Each is an argument "
+        "(`--data-dir DIR`), a variable of the environment (`CORVO_DATA_DIR`) and a key of the "
+        "configuration file (`data-dir = DIR`); the first of these wins. "
+        "[Configuration](../operating/configuration.md) says more.\n\n"
+        "*Reloads*: SIGHUP takes a new value over. *Not built yet*: what the option is about is "
+        "not in this version, and only the default is possible. *Without effect*: likewise, but "
+        "any value is harmless.\n");
+    for (enum option_group group = 0; group < GROUP_COUNT; group++) {
+        (void)buf_printf(buf,
+                         "\n## %s\n\n| option | default | takes | |\n| --- | --- | --- | --- |\n",
+                         option_group_title(group));
+        for (uint32_t i = 0; i < count; i++) {
+            if (rows[i].group == group) {
+                write_option(buf, &rows[i]);
+            }
+        }
     }
 }
 
