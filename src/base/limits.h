@@ -64,5 +64,6 @@
 #define STORE_EPOCH_SOFT_MAX (16 * MIB)
 #define STORE_EPOCH_HARD_MAX (96 * MIB)
 #define STORE_UNFLUSHED_LOG_MAX (128 * MIB)
+#define STORE_HURRY_NS (10 * UINT64_C(1000000)) /* Between epochs that someone waits for. */
 
 #endif

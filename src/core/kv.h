@@ -58,4 +58,25 @@ struct kv {
     enum err_code (*commit)(void *self, const struct kv_mark *mark, struct err *err);
 };
 
+/* Called with a row that changed: the index of the mark that the change was written with, table and
+ * key. A row that changed often comes often; one that is gone comes too. */
+typedef enum err_code (*kv_change_fn)(void *context, uint64_t index, uint8_t table,
+                                      struct slice key, struct err *err);
+
+/* The state as one mark left it, which later writes do not touch: for threads beside apply's. One
+ * thread at a time. */
+struct kv_reader {
+    void *self;
+    struct kv_mark mark;  /* Where this state stands. */
+    uint64_t changes_cut; /* What changed up to this index is no longer known. */
+    /* As in struct kv; the value is a copy in the arena. */
+    enum err_code (*get)(void *self, uint8_t table, struct slice key, struct arena *arena,
+                         struct slice *ret_value, struct err *err);
+    enum err_code (*scan)(void *self, uint8_t table, struct slice from, kv_row_fn row,
+                          void *context, struct err *err);
+    /* Tells what changed above `after` (>= changes_cut), oldest first. */
+    enum err_code (*changes)(void *self, uint64_t after, kv_change_fn change, void *context,
+                             struct err *err);
+};
+
 #endif

@@ -71,26 +71,26 @@ rocksdb_column_family_handle_t *rocks_family(const struct rocks *rocks, uint8_t 
     return rocks->families[ROCKS_TABLES + rocks->tables[table].class];
 }
 
-static void put_u64(uint8_t *bytes, uint64_t number)
+void rocks_index_encode(uint64_t index, uint8_t ret_bytes[ROCKS_INDEX_SIZE])
 {
-    number = htobe64(number);
-    memcpy(bytes, &number, sizeof(number));
+    index = htobe64(index);
+    memcpy(ret_bytes, &index, sizeof(index));
 }
 
-static uint64_t get_u64(const uint8_t *bytes)
+uint64_t rocks_index_decode(const uint8_t bytes[ROCKS_INDEX_SIZE])
 {
-    uint64_t number;
+    uint64_t index;
 
-    memcpy(&number, bytes, sizeof(number));
-    return be64toh(number);
+    memcpy(&index, bytes, sizeof(index));
+    return be64toh(index);
 }
 
 void rocks_mark_encode(const struct kv_mark *mark, uint8_t ret_bytes[ROCKS_MARK_SIZE])
 {
     ret_bytes[0] = ROCKS_MARK_VERSION;
-    put_u64(ret_bytes + 1, mark->index);
-    put_u64(ret_bytes + 9, mark->term);
-    put_u64(ret_bytes + 17, mark->state_hash);
+    rocks_index_encode(mark->index, ret_bytes + 1);
+    rocks_index_encode(mark->term, ret_bytes + 9);
+    rocks_index_encode(mark->state_hash, ret_bytes + 17);
 }
 
 static enum err_code mark_decode(struct slice bytes, struct kv_mark *ret_mark, struct err *err)
@@ -103,16 +103,15 @@ static enum err_code mark_decode(struct slice bytes, struct kv_mark *ret_mark, s
         return err_set(err, ERR_CORRUPT, "the store's mark of %zu bytes is not of version %d",
                        bytes.size, ROCKS_MARK_VERSION);
     }
-    ret_mark->index = get_u64(bytes.data + 1);
-    ret_mark->term = get_u64(bytes.data + 9);
-    ret_mark->state_hash = get_u64(bytes.data + 17);
+    ret_mark->index = rocks_index_decode(bytes.data + 1);
+    ret_mark->term = rocks_index_decode(bytes.data + 9);
+    ret_mark->state_hash = rocks_index_decode(bytes.data + 17);
     return ERR_NONE;
 }
 
-/* Reads a row of the store itself; `bytes` gets at most `room`, and the slice is over it. */
-static enum err_code read_meta(rocksdb_t *db, rocksdb_column_family_handle_t *family,
-                               rocksdb_readoptions_t *read, const char *key, uint8_t *bytes,
-                               size_t room, struct slice *ret_value, struct err *err)
+enum err_code rocks_read_meta(rocksdb_t *db, rocksdb_column_family_handle_t *family,
+                              const rocksdb_readoptions_t *read, const char *key, uint8_t *bytes,
+                              size_t room, struct slice *ret_value, struct err *err)
 {
     rocksdb_pinnableslice_t *pin;
     const char *found;
@@ -136,23 +135,40 @@ static enum err_code read_meta(rocksdb_t *db, rocksdb_column_family_handle_t *fa
     return size <= room ? ERR_NONE : err_set(err, ERR_CORRUPT, "%s has %zu bytes", key + 1, size);
 }
 
-static enum err_code read_mark(rocksdb_t *db, rocksdb_column_family_handle_t *family,
-                               rocksdb_readoptions_t *read, struct kv_mark *ret_mark,
-                               struct err *err)
+enum err_code rocks_read_mark(rocksdb_t *db, rocksdb_column_family_handle_t *family,
+                              const rocksdb_readoptions_t *read, struct kv_mark *ret_mark,
+                              struct err *err)
 {
     uint8_t bytes[ROCKS_MARK_SIZE];
     struct slice value;
     enum err_code code =
-        read_meta(db, family, read, ROCKS_META_MARK, bytes, sizeof(bytes), &value, err);
+        rocks_read_meta(db, family, read, ROCKS_META_MARK, bytes, sizeof(bytes), &value, err);
 
     return code ? code : mark_decode(value, ret_mark, err);
+}
+
+enum err_code rocks_read_cut(const struct rocks *rocks, const rocksdb_readoptions_t *read,
+                             uint64_t *ret_cut, struct err *err)
+{
+    uint8_t bytes[ROCKS_INDEX_SIZE];
+    struct slice value;
+
+    if (rocks_read_meta(rocks->db, rocks->families[ROCKS_META_FAMILY], read, ROCKS_META_CUT, bytes,
+                        sizeof(bytes), &value, err)) {
+        return err->code;
+    }
+    if (value.data && value.size != sizeof(bytes)) {
+        return err_set(err, ERR_CORRUPT, "the cut of change records has %zu bytes", value.size);
+    }
+    *ret_cut = value.data ? rocks_index_decode(bytes) : 0;
+    return ERR_NONE;
 }
 
 enum err_code rocks_mark(struct rocks *rocks, bool persisted, struct kv_mark *ret_mark,
                          struct err *err)
 {
-    return read_mark(rocks->db, rocks->families[ROCKS_META_FAMILY],
-                     persisted ? rocks->read_persisted : rocks->read, ret_mark, err);
+    return rocks_read_mark(rocks->db, rocks->families[ROCKS_META_FAMILY],
+                           persisted ? rocks->read_persisted : rocks->read, ret_mark, err);
 }
 
 /* Options that the C interface has no function for. */
@@ -400,8 +416,8 @@ static enum err_code check_tables(struct rocks *rocks, struct err *err)
         return err_set(err, ERR_NOMEM, "no memory to check the tables");
     }
     size = tables_encode(rocks, now);
-    code = read_meta(rocks->db, family, rocks->read, ROCKS_META_TABLES, now + TABLES_TEXT_MAX,
-                     TABLES_TEXT_MAX, &then, err);
+    code = rocks_read_meta(rocks->db, family, rocks->read, ROCKS_META_TABLES, now + TABLES_TEXT_MAX,
+                           TABLES_TEXT_MAX, &then, err);
     if (code) {
         goto out;
     }
@@ -448,6 +464,10 @@ enum err_code rocks_open(const char *dir, const struct kv_table *tables, uint32_
         goto out;
     }
     code = check_tables(rocks, err);
+    if (code) {
+        goto out;
+    }
+    code = rocks_read_cut(rocks, rocks->read, &rocks->changes_cut, err);
     if (code) {
         goto out;
     }
@@ -520,7 +540,7 @@ static enum err_code copy_mark(struct rocks *rocks, const char *dir, struct kv_m
     if (text) {
         return rocks_fail(err, text, "open the checkpoint");
     }
-    code = read_mark(copy, families[ROCKS_META_FAMILY], rocks->read, ret_mark, err);
+    code = rocks_read_mark(copy, families[ROCKS_META_FAMILY], rocks->read, ret_mark, err);
     for (int i = 0; i < ROCKS_COUNT; i++) {
         rocksdb_column_family_handle_destroy(families[i]);
     }

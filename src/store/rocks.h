@@ -11,6 +11,7 @@
 struct epoch;
 struct rocks;
 struct rocks_cursor;
+struct rocks_snapshot;
 
 /* Opens or creates the files in `dir`; `tables` must outlive it. ERR_CORRUPT, ERR_STATE (locked, or
  * other tables), ERR_NO_SPACE, ERR_IO, ERR_NOMEM. */
@@ -20,9 +21,22 @@ enum err_code rocks_open(const char *dir, const struct kv_table *tables, uint32_
 /* Closes; what was not flushed is lost, as in a power cut. Takes NULL and half-built ones. */
 void rocks_close(struct rocks *rocks);
 
+/* The state as it is now. Mark and cut belong to it. ERR_IO, ERR_CORRUPT, ERR_NOMEM. */
+enum err_code rocks_snapshot_open(struct rocks *rocks, struct rocks_snapshot **ret_snapshot,
+                                  struct err *err) MUST_USE;
+void rocks_snapshot_close(struct rocks_snapshot *snapshot);
+
+/* What the snapshot's state is, and up to where its change records were cut. */
+struct kv_mark rocks_snapshot_mark(const struct rocks_snapshot *snapshot);
+uint64_t rocks_snapshot_cut(const struct rocks_snapshot *snapshot);
+
+/* The functions below that take a snapshot read its state, or what is written by now when it is
+ * NULL. */
+
 /* Finds a row; ret_value->data is NULL when there is none. The value is a copy in the arena. */
-enum err_code rocks_get(struct rocks *rocks, uint8_t table, struct slice key, struct arena *arena,
-                        struct slice *ret_value, struct err *err) MUST_USE;
+enum err_code rocks_get(struct rocks *rocks, const struct rocks_snapshot *snapshot, uint8_t table,
+                        struct slice key, struct arena *arena, struct slice *ret_value,
+                        struct err *err) MUST_USE;
 
 struct rocks_written {
     uint64_t keys;  /* Puts and deletes of rows. */
@@ -32,7 +46,8 @@ struct rocks_written {
 /* Writes a whole epoch as one batch: its rows, one change record, the mark. Change records up to
  * changes_cut go.
  *
- * All of it or nothing; not durable before a flush. ERR_NO_SPACE: the same again may do. */
+ * All of it or nothing; not durable before a flush. One thread at a time. ERR_NO_SPACE: the same
+ * again may do. */
 enum err_code rocks_write(struct rocks *rocks, const struct epoch *epoch, uint64_t changes_cut,
                           struct rocks_written *ret_written, struct err *err) MUST_USE;
 
@@ -56,16 +71,17 @@ enum err_code rocks_checkpoint(struct rocks *rocks, const char *dir, struct kv_m
 
 /* Walks a table's rows with key >= from. The first row is current at once; rocks_cursor_row is
  * false at the end. Slices live until the cursor moves. */
-enum err_code rocks_cursor_open(struct rocks *rocks, uint8_t table, struct slice from,
-                                struct rocks_cursor **ret_cursor, struct err *err) MUST_USE;
+enum err_code rocks_cursor_open(struct rocks *rocks, const struct rocks_snapshot *snapshot,
+                                uint8_t table, struct slice from, struct rocks_cursor **ret_cursor,
+                                struct err *err) MUST_USE;
 bool rocks_cursor_row(const struct rocks_cursor *cursor, struct slice *ret_key,
                       struct slice *ret_value);
 enum err_code rocks_cursor_next(struct rocks_cursor *cursor, struct err *err) MUST_USE;
 void rocks_cursor_close(struct rocks_cursor *cursor);
 
-/* Calls `change` for all rows of the change records above `after`; returns the last record's index,
- * or `after`. */
-enum err_code rocks_changes(struct rocks *rocks, uint64_t after, store_change_fn change,
-                            void *context, uint64_t *ret_last, struct err *err) MUST_USE;
+/* Calls `change` for all rows of the change records above `after`, oldest first. */
+enum err_code rocks_changes(struct rocks *rocks, const struct rocks_snapshot *snapshot,
+                            uint64_t after, kv_change_fn change, void *context,
+                            struct err *err) MUST_USE;
 
 #endif

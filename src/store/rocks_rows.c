@@ -14,10 +14,7 @@
 #include "store/rocks.h"
 #include "store/rocks_internal.h"
 
-#include <endian.h>
 #include <stdlib.h>
-
-#define INDEX_SIZE 8
 
 struct rocks_cursor {
     rocksdb_readoptions_t *read;
@@ -25,22 +22,9 @@ struct rocks_cursor {
     char end; /* The next table's byte; RocksDB points to it. */
 };
 
-static void index_encode(uint64_t index, uint8_t ret_bytes[INDEX_SIZE])
-{
-    index = htobe64(index);
-    memcpy(ret_bytes, &index, INDEX_SIZE);
-}
-
-static uint64_t index_decode(const uint8_t *bytes)
-{
-    uint64_t index;
-
-    memcpy(&index, bytes, INDEX_SIZE);
-    return be64toh(index);
-}
-
-enum err_code rocks_get(struct rocks *rocks, uint8_t table, struct slice key, struct arena *arena,
-                        struct slice *ret_value, struct err *err)
+enum err_code rocks_get(struct rocks *rocks, const struct rocks_snapshot *snapshot, uint8_t table,
+                        struct slice key, struct arena *arena, struct slice *ret_value,
+                        struct err *err)
 {
     uint8_t bytes[1 + KV_KEY_MAX];
     rocksdb_pinnableslice_t *pin;
@@ -54,8 +38,9 @@ enum err_code rocks_get(struct rocks *rocks, uint8_t table, struct slice key, st
     if (key.size) {
         memcpy(bytes + 1, key.data, key.size);
     }
-    pin = rocksdb_get_pinned_cf(rocks->db, rocks->read, rocks_family(rocks, table),
-                                (const char *)bytes, key.size + 1, &text);
+    pin =
+        rocksdb_get_pinned_cf(rocks->db, rocks_read_options(rocks, snapshot),
+                              rocks_family(rocks, table), (const char *)bytes, key.size + 1, &text);
     if (text) {
         return rocks_fail(err, text, "read a row");
     }
@@ -92,7 +77,7 @@ static enum err_code add_changes(const struct rocks *rocks, const struct epoch *
                                  rocksdb_writebatch_t *batch, struct err *err)
 {
     uint32_t count = epoch_row_count(epoch);
-    uint8_t index[INDEX_SIZE];
+    uint8_t index[ROCKS_INDEX_SIZE];
     size_t size = 0;
     uint8_t *bytes;
     uint8_t *at;
@@ -115,26 +100,46 @@ static enum err_code add_changes(const struct rocks *rocks, const struct epoch *
         memcpy(at, row->key, row->key_size);
         at += row->key_size;
     }
-    index_encode(epoch_mark(epoch)->index, index);
+    rocks_index_encode(epoch_mark(epoch)->index, index);
     rocksdb_writebatch_put_cf(batch, rocks->families[ROCKS_CHANGES], (const char *)index,
                               sizeof(index), (const char *)bytes, size);
     free(bytes);
     return ERR_NONE;
 }
 
-/* Forgets records; the next cut covers what an unflushed one lost. */
-static void cut_changes(const struct rocks *rocks, uint64_t up_to, rocksdb_writebatch_t *batch)
+/* Forgets the records up to `up_to`, one by one: a delete of a range an epoch would slow down every
+ * later walk. */
+static enum err_code cut_changes(const struct rocks *rocks, uint64_t up_to,
+                                 rocksdb_writebatch_t *batch, struct err *err)
 {
-    uint8_t from[INDEX_SIZE];
-    uint8_t to[INDEX_SIZE];
+    rocksdb_iterator_t *iterator;
+    uint8_t index[ROCKS_INDEX_SIZE];
+    char *text = NULL;
 
-    if (!up_to) {
-        return;
+    if (up_to <= rocks->changes_cut) {
+        return ERR_NONE;
     }
-    index_encode(0, from);
-    index_encode(up_to + 1, to);
-    rocksdb_writebatch_delete_range_cf(batch, rocks->families[ROCKS_CHANGES], (const char *)from,
-                                       sizeof(from), (const char *)to, sizeof(to));
+    iterator = rocksdb_create_iterator_cf(rocks->db, rocks->read, rocks->families[ROCKS_CHANGES]);
+    rocks_index_encode(rocks->changes_cut + 1, index);
+    rocksdb_iter_seek(iterator, (const char *)index, sizeof(index));
+    for (; rocksdb_iter_valid(iterator); rocksdb_iter_next(iterator)) {
+        size_t size;
+        const char *key = rocksdb_iter_key(iterator, &size);
+
+        if (size == sizeof(index) && rocks_index_decode((const uint8_t *)key) > up_to) {
+            break;
+        }
+        rocksdb_writebatch_delete_cf(batch, rocks->families[ROCKS_CHANGES], key, size);
+    }
+    rocksdb_iter_get_error(iterator, &text);
+    rocksdb_iter_destroy(iterator);
+    if (text) {
+        return rocks_fail(err, text, "cut the change records");
+    }
+    rocks_index_encode(up_to, index);
+    rocksdb_writebatch_put_cf(batch, rocks->families[ROCKS_META_FAMILY], ROCKS_META_CUT,
+                              strlen(ROCKS_META_CUT), (const char *)index, sizeof(index));
+    return ERR_NONE;
 }
 
 static void add_mark(const struct rocks *rocks, const struct kv_mark *mark,
@@ -158,8 +163,10 @@ enum err_code rocks_write(struct rocks *rocks, const struct epoch *epoch, uint64
 
     add_rows(rocks, epoch, batch);
     written.keys = (uint64_t)rocksdb_writebatch_count(batch);
-    cut_changes(rocks, changes_cut, batch); /* Before the new record, which it may not hit. */
-    code = add_changes(rocks, epoch, batch, err);
+    code = cut_changes(rocks, changes_cut, batch, err);
+    if (!code) {
+        code = add_changes(rocks, epoch, batch, err);
+    }
     if (code) {
         goto out;
     }
@@ -170,6 +177,9 @@ enum err_code rocks_write(struct rocks *rocks, const struct epoch *epoch, uint64
     if (text) {
         code = rocks_fail(err, text, "write to the store");
         goto out;
+    }
+    if (changes_cut > rocks->changes_cut) {
+        rocks->changes_cut = changes_cut;
     }
     *ret_written = written;
 out:
@@ -188,8 +198,9 @@ static enum err_code cursor_check(const struct rocks_cursor *cursor, struct err 
     return text ? rocks_fail(err, text, "scan the store") : ERR_NONE;
 }
 
-enum err_code rocks_cursor_open(struct rocks *rocks, uint8_t table, struct slice from,
-                                struct rocks_cursor **ret_cursor, struct err *err)
+enum err_code rocks_cursor_open(struct rocks *rocks, const struct rocks_snapshot *snapshot,
+                                uint8_t table, struct slice from, struct rocks_cursor **ret_cursor,
+                                struct err *err)
 {
     struct rocks_cursor *cursor = calloc(1, sizeof(*cursor));
     uint8_t bytes[1 + KV_KEY_MAX];
@@ -205,6 +216,7 @@ enum err_code rocks_cursor_open(struct rocks *rocks, uint8_t table, struct slice
     }
     cursor->end = (char)(table + 1);
     cursor->read = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_snapshot(cursor->read, snapshot ? snapshot->snapshot : NULL);
     rocksdb_readoptions_set_fill_cache(cursor->read, 0);
     rocksdb_readoptions_set_iterate_upper_bound(cursor->read, &cursor->end, 1);
     cursor->iterator =
@@ -252,7 +264,7 @@ void rocks_cursor_close(struct rocks_cursor *cursor)
     free(cursor);
 }
 
-static enum err_code read_record(uint64_t index, struct slice bytes, store_change_fn change,
+static enum err_code read_record(uint64_t index, struct slice bytes, kv_change_fn change,
                                  void *context, struct err *err)
 {
     size_t at = 0;
@@ -275,39 +287,31 @@ static enum err_code read_record(uint64_t index, struct slice bytes, store_chang
     return ERR_NONE;
 }
 
-enum err_code rocks_changes(struct rocks *rocks, uint64_t after, store_change_fn change,
-                            void *context, uint64_t *ret_last, struct err *err)
+enum err_code rocks_changes(struct rocks *rocks, const struct rocks_snapshot *snapshot,
+                            uint64_t after, kv_change_fn change, void *context, struct err *err)
 {
-    rocksdb_iterator_t *iterator =
-        rocksdb_create_iterator_cf(rocks->db, rocks->read, rocks->families[ROCKS_CHANGES]);
+    rocksdb_iterator_t *iterator = rocksdb_create_iterator_cf(
+        rocks->db, rocks_read_options(rocks, snapshot), rocks->families[ROCKS_CHANGES]);
     enum err_code code = ERR_NONE;
-    uint64_t last = after;
-    uint8_t from[INDEX_SIZE];
+    uint8_t from[ROCKS_INDEX_SIZE];
     char *text = NULL;
 
-    index_encode(after + 1, from);
+    rocks_index_encode(after + 1, from);
     rocksdb_iter_seek(iterator, (const char *)from, sizeof(from));
-    while (!code && rocksdb_iter_valid(iterator)) {
+    for (; !code && rocksdb_iter_valid(iterator); rocksdb_iter_next(iterator)) {
         size_t key_size;
         size_t size;
         const char *key = rocksdb_iter_key(iterator, &key_size);
         const char *value = rocksdb_iter_value(iterator, &size);
 
-        if (key_size != INDEX_SIZE) {
+        if (key_size != ROCKS_INDEX_SIZE) {
             code = err_set(err, ERR_CORRUPT, "a change record's key has %zu bytes", key_size);
             break;
         }
-        last = index_decode((const uint8_t *)key);
-        code = read_record(last, slice_of(value, size), change, context, err);
-        rocksdb_iter_next(iterator);
+        code = read_record(rocks_index_decode((const uint8_t *)key), slice_of(value, size), change,
+                           context, err);
     }
     rocksdb_iter_get_error(iterator, &text);
     rocksdb_iter_destroy(iterator);
-    if (text) {
-        return rocks_fail(err, text, "read the change records");
-    }
-    if (!code) {
-        *ret_last = last;
-    }
-    return code;
+    return text ? rocks_fail(err, text, "read the change records") : code;
 }

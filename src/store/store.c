@@ -27,6 +27,8 @@ struct store {
     bool has_commit;      /* The open epoch has entries to write. */
     uint64_t open_age_at; /* When store_poll first saw that, monotonic; 0 = not yet. */
     uint64_t changes_cut;
+    bool hurry;         /* Someone waits for what is committed. */
+    uint64_t frozen_at; /* When an epoch was last frozen, monotonic. */
 };
 
 static enum err_code read_epoch_row(const struct row *row, struct arena *arena,
@@ -57,7 +59,7 @@ static enum err_code store_get(void *self, uint8_t table, struct slice key, stru
     if (row) {
         return read_epoch_row(row, arena, ret_value, err);
     }
-    return rocks_get(store->rocks, table, key, arena, ret_value, err);
+    return rocks_get(store->rocks, NULL, table, key, arena, ret_value, err);
 }
 
 static enum err_code store_put(void *self, uint8_t table, struct slice key, struct slice value,
@@ -175,7 +177,7 @@ static enum err_code merge_open(struct store *store, uint8_t table, struct slice
             return code;
         }
     }
-    return rocks_cursor_open(store->rocks, table, from, &merge->cursor, err);
+    return rocks_cursor_open(store->rocks, NULL, table, from, &merge->cursor, err);
 }
 
 static void merge_close(struct merge *merge)
@@ -225,6 +227,7 @@ static enum err_code freeze(struct store *store, struct err *err)
     store->open = next;
     store->has_commit = false;
     store->open_age_at = 0;
+    store->hurry = false;
     drain_write(store->drain, store->frozen, store->changes_cut);
     return ERR_NONE;
 }
@@ -246,7 +249,8 @@ static bool is_ripe(struct store *store, uint64_t now_ns)
         store->open_age_at = now_ns;
     }
     return epoch_bytes(store->open) >= store->options.epoch_soft_max ||
-           now_ns - store->open_age_at >= store->options.drain_ns;
+           now_ns - store->open_age_at >= store->options.drain_ns ||
+           (store->hurry && now_ns - store->frozen_at >= STORE_HURRY_NS);
 }
 
 enum err_code store_poll(struct store *store, uint64_t now_monotonic_ns,
@@ -258,6 +262,7 @@ enum err_code store_poll(struct store *store, uint64_t now_monotonic_ns,
     drop_written(store, &state);
     if (is_ripe(store, now_monotonic_ns) && !store->frozen && !state.failure.code) {
         code = freeze(store, err);
+        store->frozen_at = now_monotonic_ns;
     }
     if (code) {
         return code;
@@ -299,48 +304,21 @@ bool store_pressure(const struct store *store)
     return bytes >= store->options.epoch_hard_max;
 }
 
-static enum err_code epoch_changes(const struct epoch *epoch, store_change_fn change, void *context,
-                                   struct err *err)
-{
-    uint64_t index = epoch_mark(epoch)->index;
-    uint32_t count = epoch_row_count(epoch);
-
-    for (uint32_t i = 0; i < count; i++) {
-        const struct row *row = epoch_row(epoch, i);
-        enum err_code code = change(context, index, row->key[0], row_key(row), err);
-
-        if (code) {
-            return code;
-        }
-    }
-    return ERR_NONE;
-}
-
-enum err_code store_changes(struct store *store, uint64_t after, store_change_fn change,
-                            void *context, struct err *err)
-{
-    uint64_t last = after > store->changes_cut ? after : store->changes_cut;
-    enum err_code code;
-
-    if (store->in_entry) {
-        return err_set(err, ERR_STATE, "the store is in the middle of an entry");
-    }
-    code = rocks_changes(store->rocks, last, change, context, &last, err);
-    /* The frozen epoch's record may be among those already. */
-    if (!code && store->frozen && epoch_mark(store->frozen)->index > last) {
-        code = epoch_changes(store->frozen, change, context, err);
-    }
-    if (!code && store->has_commit && store->committed.index > last) {
-        code = epoch_changes(store->open, change, context, err);
-    }
-    return code;
-}
-
 void store_changes_cut(struct store *store, uint64_t up_to)
 {
     if (up_to > store->changes_cut) {
         store->changes_cut = up_to;
     }
+}
+
+uint64_t store_written_index(const struct store *store)
+{
+    return drain_state(store->drain).written.index;
+}
+
+void store_hurry(struct store *store)
+{
+    store->hurry = store->has_commit;
 }
 
 enum err_code store_checkpoint(struct store *store, const char *dir, struct kv_mark *ret_mark,
@@ -386,9 +364,9 @@ void store_set_hooks(struct store *store, const struct store_hooks *hooks)
     drain_set_hooks(store->drain, hooks);
 }
 
-struct kv_mark store_written(struct store *store)
+struct rocks *store_rocks(struct store *store)
 {
-    return drain_state(store->drain).written;
+    return store->rocks;
 }
 
 static void set_options(struct store *store, const struct store_options *options)

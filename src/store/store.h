@@ -70,13 +70,24 @@ uint64_t store_persisted(const struct store *store);
  * shutdown, checkpoints. */
 enum err_code store_drain(struct store *store, bool durable, struct err *err) MUST_USE;
 
-/* Change records above `after`, oldest first: called with the index and, for each changed row,
- * table and key. They are kept until store_changes_cut. For the view. Apply thread. */
-typedef enum err_code (*store_change_fn)(void *context, uint64_t index, uint8_t table,
-                                         struct slice key, struct err *err);
-enum err_code store_changes(struct store *store, uint64_t after, store_change_fn change,
-                            void *context, struct err *err) MUST_USE;
+/* What is written, as it is now and stays for this reader: rows, mark, and the change records that
+ * are kept. It holds up RocksDB's disposal of old versions, so do not keep one for long. Any
+ * thread; all readers must be closed before the store. ERR_IO, ERR_CORRUPT, ERR_NOMEM. */
+enum err_code store_reader_open(struct store *store, struct kv_reader **ret_reader,
+                                struct err *err) MUST_USE;
+
+/* Takes NULL. Any thread. */
+void store_reader_close(struct kv_reader *reader);
+
+/* Change records up to here are no longer needed: they go with the next epoch. Apply thread. */
 void store_changes_cut(struct store *store, uint64_t up_to);
+
+/* The index up to which readers see the state. Any thread. */
+uint64_t store_written_index(const struct store *store);
+
+/* Someone waits for what is committed: has the next store_poll freeze the open epoch though it is
+ * young, but not sooner than STORE_HURRY_NS after the one before. Apply thread. */
+void store_hurry(struct store *store);
 
 /* Writes a consistent copy (hard links) of all that is committed into `dir` (must not exist);
  * returns its mark, read from inside the copy. Apply thread; blocks. */

@@ -1,4 +1,5 @@
-/* Hooks into the store thread, for tests of the ordering rules. Nothing else may set them. */
+/* What the files of this room share, and hooks into the store thread for tests of the ordering
+ * rules. */
 #ifndef STORE_STORE_INTERNAL_H
 #define STORE_STORE_INTERNAL_H
 
@@ -20,10 +21,10 @@ struct store_hooks {
     uint64_t stuck_ns; /* In place of the time after which RocksDB is given up; 0 = as usual. */
 };
 
-/* Sets the hooks of a store, before its first epoch is frozen. */
+/* For tests only: sets the hooks of a store, before its first epoch is frozen. */
 void store_set_hooks(struct store *store, const struct store_hooks *hooks);
 
-/* What was written last, durable or not. */
-struct kv_mark store_written(struct store *store);
+/* The RocksDB of a store. Any thread. */
+struct rocks *store_rocks(struct store *store);
 
 #endif

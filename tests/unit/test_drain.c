@@ -141,12 +141,12 @@ static void test_write_without_space(void **state)
     assert_int_equal(fixture_turn(fixture, 0), ERR_NONE);
     poll_until(fixture, ERR_NO_SPACE);
     assert_string_equal(fixture->err.text, "failed by the test");
-    assert_int_equal(store_written(fixture->store).index, 0);
+    assert_int_equal(store_written_index(fixture->store), 0);
     fixture_expect(fixture, 0, "1", "value");
     put_entry(fixture, 2); /* Goes to the open epoch: the frozen one is still being tried. */
     poll_until(fixture, ERR_NONE);
     assert_true(gate.reached[STORE_BEFORE_WRITE] >= 4);
-    assert_true(store_written(fixture->store).index >= 1);
+    assert_true(store_written_index(fixture->store) >= 1);
     fixture_drain(fixture, true);
     fixture_crash(fixture);
     assert_int_equal(store_opened_at(fixture->store).index, 2);

@@ -170,7 +170,6 @@ static enum err_code skip_change(void *context, uint64_t index, uint8_t table, s
 
 static enum err_code read_all(struct fixture *fixture)
 {
-    uint64_t last = 0;
     struct rocks_cursor *cursor = NULL;
     struct rocks *rocks = NULL;
     struct slice value;
@@ -180,7 +179,7 @@ static enum err_code read_all(struct fixture *fixture)
         rocks_open(fixture->dir, fixture_tables, SUITE_TABLES, &rocks, &fixture->err);
 
     if (!code) {
-        code = rocks_cursor_open(rocks, 0, slice_of(NULL, 0), &cursor, &fixture->err);
+        code = rocks_cursor_open(rocks, NULL, 0, slice_of(NULL, 0), &cursor, &fixture->err);
     }
     while (!code && rocks_cursor_row(cursor, &key, &value)) {
         count++;
@@ -188,7 +187,7 @@ static enum err_code read_all(struct fixture *fixture)
     }
     rocks_cursor_close(cursor);
     if (!code) {
-        code = rocks_changes(rocks, 0, skip_change, NULL, &last, &fixture->err);
+        code = rocks_changes(rocks, NULL, 0, skip_change, NULL, &fixture->err);
     }
     rocks_close(rocks);
     assert_true(code || count == 50);

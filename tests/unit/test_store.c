@@ -93,7 +93,7 @@ static void test_entry_not_ended(void **state)
         assert_int_equal(fixture_turn(fixture, 0), ERR_NONE);
     }
     assert_true(store_stats(fixture->store).overlay_bytes > 0);
-    assert_int_equal(store_written(fixture->store).index, 1);
+    assert_int_equal(store_written_index(fixture->store), 1);
     assert_int_equal(store_drain(fixture->store, true, &fixture->err), ERR_STATE);
     fixture_close(fixture, true);
     fixture_open(fixture);
@@ -112,7 +112,7 @@ static void test_written_is_not_persisted(void **state)
         fixture_put(fixture, (uint8_t)(index % 4), "a", "1", 0);
         fixture_commit(fixture, index);
         fixture_drain(fixture, false);
-        assert_int_equal(store_written(fixture->store).index, index);
+        assert_int_equal(store_written_index(fixture->store), index);
         assert_int_equal(store_persisted(fixture->store), 0);
     }
     assert_int_equal(store_stats(fixture->store).epochs_written, 5);
@@ -302,21 +302,40 @@ static enum err_code note_change(void *context, uint64_t index, uint8_t table, s
     return ERR_NONE;
 }
 
-static void expect_changes(struct fixture *fixture, uint64_t after, const char *text)
+static struct kv_reader *open_reader(struct fixture *fixture)
 {
-    struct changes changes = {0};
+    struct kv_reader *reader = NULL;
 
-    assert_int_equal(store_changes(fixture->store, after, note_change, &changes, &fixture->err),
-                     ERR_NONE);
-    assert_string_equal(changes.text, text);
+    if (store_reader_open(fixture->store, &reader, &fixture->err)) {
+        fail_msg("reader: %s", fixture->err.text);
+    }
+    return reader;
 }
 
-/* Changes come by epoch from the files, the frozen and the open epoch, each once, rows that
- * vanished too; until cut. */
+static void expect_changes(struct fixture *fixture, uint64_t after, const char *text)
+{
+    struct kv_reader *reader = open_reader(fixture);
+    struct changes changes = {0};
+
+    assert_int_equal(reader->changes(reader->self, after, note_change, &changes, &fixture->err),
+                     ERR_NONE);
+    assert_string_equal(changes.text, text);
+    store_reader_close(reader);
+}
+
+static void expect_cut(struct fixture *fixture, uint64_t cut)
+{
+    struct kv_reader *reader = open_reader(fixture);
+
+    assert_int_equal(reader->changes_cut, cut);
+    store_reader_close(reader);
+}
+
+/* Changes come by epoch from what is written, rows that vanished too, until cut; what was cut is
+ * remembered with the mark, and lost with it. */
 static void test_changes(void **state)
 {
     struct fixture *fixture = *state;
-    struct gate gate;
 
     expect_changes(fixture, 0, "");
     fixture_put(fixture, 0, "a", "1", 0);
@@ -324,31 +343,133 @@ static void test_changes(void **state)
     fixture_put(fixture, 1, "b", "1", KV_FRESH);
     fixture_delete(fixture, 1, "b");
     fixture_commit(fixture, 2);
-    expect_changes(fixture, 0, "2:0a 2:1b ");
+    expect_changes(fixture, 0, "");
     fixture_drain(fixture, false);
     expect_changes(fixture, 0, "2:0a 2:1b ");
     fixture_commit(fixture, 3);
     fixture_drain(fixture, false);
-
-    gate_init(&gate, fixture, STORE_AFTER_WRITE, true);
     fixture_put(fixture, 2, "c", "1", 0);
     fixture_commit(fixture, 4);
-    assert_int_equal(fixture_turn(fixture, 0), ERR_NONE);
-    gate_wait_held(&gate); /* Written, yet still held as the frozen epoch. */
+    fixture_drain(fixture, true);
+    expect_changes(fixture, 0, "2:0a 2:1b 4:2c ");
+    expect_changes(fixture, 1, "2:0a 2:1b 4:2c ");
+    expect_changes(fixture, 2, "4:2c ");
+    expect_changes(fixture, 4, "");
+    expect_cut(fixture, 0);
+
+    store_changes_cut(fixture->store, 3);
+    expect_cut(fixture, 0);
     fixture_delete(fixture, 0, "a");
     fixture_commit(fixture, 5);
-    expect_changes(fixture, 0, "2:0a 2:1b 4:2c 5:0a ");
-    expect_changes(fixture, 2, "4:2c 5:0a ");
-    expect_changes(fixture, 4, "5:0a ");
-    expect_changes(fixture, 5, "");
-    gate_open(&gate);
-
-    store_changes_cut(fixture->store, 2);
+    fixture_drain(fixture, false);
+    expect_cut(fixture, 3);
+    expect_changes(fixture, 3, "4:2c 5:0a ");
     expect_changes(fixture, 0, "4:2c 5:0a ");
+    fixture_crash(fixture);
+    expect_cut(fixture, 0);
+    expect_changes(fixture, 0, "2:0a 2:1b 4:2c ");
+
+    store_changes_cut(fixture->store, 4);
+    fixture_put(fixture, 0, "d", "1", 0);
+    fixture_commit(fixture, 6);
     fixture_drain(fixture, true);
     fixture_crash(fixture);
-    expect_changes(fixture, 0, "4:2c 5:0a ");
-    gate_done(&gate);
+    expect_cut(fixture, 4);
+    expect_changes(fixture, 0, "6:0d ");
+}
+
+static enum err_code note_row(void *context, struct slice key, struct slice value, struct err *err)
+{
+    struct changes *rows = context;
+
+    (void)err;
+    rows->size +=
+        (size_t)snprintf(rows->text + rows->size, sizeof(rows->text) - rows->size, "%.*s=%.*s ",
+                         (int)key.size, key.data, (int)value.size, value.data);
+    return ERR_NONE;
+}
+
+static void expect_reader(struct fixture *fixture, struct kv_reader *reader, uint64_t index,
+                          const char *from, const char *text)
+{
+    struct changes rows = {0};
+
+    assert_int_equal(reader->mark.index, index);
+    assert_int_equal(
+        reader->scan(reader->self, 1, slice_text(from), note_row, &rows, &fixture->err), ERR_NONE);
+    assert_string_equal(rows.text, text);
+}
+
+/* A reader sees what was written when it was opened, whole, whatever comes later. */
+static void test_reader_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct kv_reader *empty = open_reader(fixture);
+    struct kv_reader *first, *second;
+    struct slice value = {0};
+
+    fixture_put(fixture, 1, "a", "1", 0);
+    fixture_put(fixture, 1, "b", "1", 0);
+    fixture_commit(fixture, 1);
+    fixture_drain(fixture, false);
+    first = open_reader(fixture);
+    fixture_put(fixture, 1, "a", "2", 0);
+    fixture_delete(fixture, 1, "b");
+    fixture_put(fixture, 2, "c", "3", 0);
+    fixture_commit(fixture, 7);
+    fixture_drain(fixture, true);
+    second = open_reader(fixture);
+    expect_reader(fixture, empty, 0, "", "");
+    expect_reader(fixture, first, 1, "", "a=1 b=1 ");
+    expect_reader(fixture, first, 1, "b", "b=1 ");
+    expect_reader(fixture, second, 7, "", "a=2 ");
+    assert_int_equal(second->mark.term, 3);
+    assert_int_equal(second->mark.state_hash, 49);
+    assert_int_equal(
+        first->get(first->self, 1, slice_text("b"), &fixture->arena, &value, &fixture->err),
+        ERR_NONE);
+    assert_true(slice_is(value, "1"));
+    assert_int_equal(
+        second->get(second->self, 1, slice_text("b"), &fixture->arena, &value, &fixture->err),
+        ERR_NONE);
+    assert_null(value.data);
+    store_reader_close(empty);
+    store_reader_close(first);
+    store_reader_close(second);
+    store_reader_close(NULL);
+}
+
+/* Someone who waits has a young epoch frozen, but not one right after the other. */
+static void test_hurry(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t start = 1000 * NS_PER_SECOND;
+
+    store_hurry(fixture->store); /* Nothing to hurry for. */
+    assert_int_equal(store_poll(fixture->store, start, 0, &fixture->err), ERR_NONE);
+    fixture_put(fixture, 0, "a", "1", 0);
+    fixture_commit(fixture, 1);
+    assert_int_equal(store_poll(fixture->store, start, 0, &fixture->err), ERR_NONE);
+    assert_true(store_stats(fixture->store).overlay_bytes > 0);
+    store_hurry(fixture->store);
+    assert_int_equal(store_poll(fixture->store, start + 1, 0, &fixture->err), ERR_NONE);
+    while (store_written_index(fixture->store) < 1) {
+        assert_int_equal(store_poll(fixture->store, start + 1, 0, &fixture->err), ERR_NONE);
+    }
+    while (store_stats(fixture->store).overlay_bytes > 0) {
+        assert_int_equal(store_poll(fixture->store, start + 1, 0, &fixture->err), ERR_NONE);
+    }
+    fixture_commit(fixture, 2);
+    store_hurry(fixture->store);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(store_poll(fixture->store, start + STORE_HURRY_NS, 0, &fixture->err),
+                         ERR_NONE);
+    }
+    assert_int_equal(store_written_index(fixture->store), 1);
+    while (store_written_index(fixture->store) < 2) {
+        assert_int_equal(store_poll(fixture->store, start + STORE_HURRY_NS + 1, 0, &fixture->err),
+                         ERR_NONE);
+    }
 }
 
 /* A row read in one entry stays as it was read while later entries overwrite it and the epoch goes.
@@ -491,6 +612,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_when_to_freeze, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_write_budget, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_changes, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_reader_stays, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_hurry, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_value_stays, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_checkpoint, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_flush_leaves_nothing, fixture_setup, fixture_teardown),
