@@ -1,7 +1,6 @@
 /* Reads for GET: jobs and queues as the API shows them. Nothing here changes anything. */
-#include "base/limits.h"
 #include "core/core_state.h"
-#include "core/job_move.h"
+#include "core/job_read.h"
 #include "core/queue.h"
 
 #include <stdlib.h>
@@ -40,117 +39,11 @@ static enum err_code read_job(const struct read *read, struct job_key key, struc
     return job_row_read(row_key_slice(&row), value, read->arena, ret_job, read->err);
 }
 
-static enum err_code read_payload(const struct read *read, const struct job *job,
-                                  struct job_object *object)
-{
-    struct row_key key = job_row_key(job->key);
-
-    object->payload = slice_text("{}");
-    if (job->payload_hash == 0) {
-        return ERR_NONE;
-    }
-    if (get(read, TABLE_PAYLOAD, &key, &object->payload) != ERR_NONE) {
-        return read->err->code;
-    }
-    return object->payload.data ? ERR_NONE
-                                : err_set(read->err, ERR_CORRUPT, "a job's payload is missing");
-}
-
-static enum err_code read_more(const struct read *read, const struct job *job,
-                               struct job_object *object)
-{
-    struct row_key key = job_row_key(job->key);
-    struct job_more more;
-    struct slice value;
-
-    if (job->more_hash == 0) {
-        return ERR_NONE;
-    }
-    if (get(read, TABLE_MORE, &key, &value) != ERR_NONE) {
-        return read->err->code;
-    }
-    if (!value.data ||
-        protobuf_read(&job_more_message, value, read->arena, &more, read->err) != ERR_NONE) {
-        return err_set(read->err, ERR_CORRUPT, "a job's tags and checkpoint do not decode");
-    }
-    object->tags = more.tags;
-    object->progress = more.progress;
-    object->checkpoint = more.checkpoint;
-    object->traceparent = more.traceparent;
-    return ERR_NONE;
-}
-
-static enum err_code read_error(const struct read *read, const struct job *job, uint32_t id,
-                                struct job_error *ret_error)
-{
-    struct row_key key = job_part_key(job->key, id);
-    struct error_row row;
-    struct slice value;
-
-    if (get(read, TABLE_ERROR, &key, &value) != ERR_NONE) {
-        return read->err->code;
-    }
-    if (!error_row_read(value, read->arena, &row)) {
-        return err_set(read->err, ERR_CORRUPT, "an error record is missing or does not decode");
-    }
-    *ret_error = (struct job_error){
-        .id = id,
-        .job_id = job_id_text(job->key, read->arena),
-        .attempt = row.attempt,
-        .error = row.error,
-        .backtrace = row.backtrace,
-        .kind = row.kind,
-        .created_at = row.created_at,
-    };
-    return ret_error->job_id.data ? ERR_NONE : no_memory(read->err);
-}
-
-static enum err_code read_errors(const struct read *read, const struct job *job,
-                                 struct job_object *object)
-{
-    uint32_t count = job->error_count < ERROR_RECORDS_MAX ? job->error_count : ERROR_RECORDS_MAX;
-    struct job_error *errors = arena_array(read->arena, count, sizeof(*errors));
-
-    if (!errors) {
-        return no_memory(read->err);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t id = job->error_count - count + 1 + i;
-
-        if (read_error(read, job, id, &errors[i]) != ERR_NONE) {
-            return read->err->code;
-        }
-    }
-    object->errors = (struct list){.items = errors, .count = count};
-    return ERR_NONE;
-}
-
-static void show(const struct core *core, const struct job *job, struct job_object *object)
-{
-    object->queue = index_queue(&core->index, job->queue)->row.name;
-    object->state = job->state;
-    object->priority = job->priority;
-    object->attempt = job->attempt;
-    object->max_retries = job->max_retries;
-    object->retry_backoff = job->backoff;
-    object->retry_base_delay_ms = job->base_delay_ms;
-    object->retry_max_delay_ms = job->max_delay_ms;
-    object->worker_id = job->worker_id;
-    object->hostname = job->hostname;
-    object->result = job->result;
-    object->lease_expires_at = job->lease_at;
-    object->scheduled_at = job->run_at;
-    object->expire_at = job->expire_at;
-    object->created_at = job->key.time_ns;
-    object->started_at = job->started_at;
-    object->completed_at = job->completed_at;
-    object->failed_at = job->failed_at;
-}
-
 enum err_code core_job_get(struct core *core, struct slice job_id, struct arena *arena,
                            struct job_object **ret_job, struct err *err)
 {
     struct read read = {core, arena, err};
+    struct job_rows rows = {.self = core->kv->self, .get = core->kv->get, .arena = arena};
     struct job_object *object = arena_alloc(arena, sizeof(*object));
     struct job_key key;
     struct job job;
@@ -161,17 +54,10 @@ enum err_code core_job_get(struct core *core, struct slice job_id, struct arena 
     if (!object) {
         return no_memory(err);
     }
-    if (read_job(&read, key, &job) != ERR_NONE) {
-        return err->code;
-    }
-    show(core, &job, object);
-    object->id = job_id_text(job.key, arena);
-    if (!object->id.data) {
-        return no_memory(err);
-    }
-    if (read_payload(&read, &job, object) != ERR_NONE ||
-        read_more(&read, &job, object) != ERR_NONE ||
-        read_errors(&read, &job, object) != ERR_NONE) {
+    if (read_job(&read, key, &job) != ERR_NONE ||
+        job_read_object(&rows, &job, index_queue(&core->index, job.queue)->row.name, object, err) !=
+            ERR_NONE ||
+        job_read_errors(&rows, &job, object, err) != ERR_NONE) {
         return err->code;
     }
     *ret_job = object;
