@@ -2,10 +2,10 @@
 #include "wire/check.h"
 
 #include "base/reply.h"
+#include "base/utf8.h"
 #include "wire/json.h"
 #include "wire/kind.h"
 #include "wire/path.h"
-#include "wire/utf8.h"
 
 #include <inttypes.h>
 

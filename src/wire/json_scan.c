@@ -3,7 +3,7 @@
 
 #include "base/common.h"
 #include "base/reply.h"
-#include "wire/utf8.h"
+#include "base/utf8.h"
 
 #include <yyjson.h>
 

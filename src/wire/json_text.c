@@ -2,8 +2,8 @@
 #include "wire/json_text.h"
 
 #include "base/common.h"
+#include "base/utf8.h"
 #include "wire/json.h"
-#include "wire/utf8.h"
 
 static const char hex[] = "0123456789abcdef";
 

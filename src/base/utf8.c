@@ -1,5 +1,5 @@
 /* UTF-8: see utf8.h. */
-#include "wire/utf8.h"
+#include "base/utf8.h"
 
 #include "base/common.h"
 

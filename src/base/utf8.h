@@ -1,6 +1,6 @@
-/* UTF-8, strictly: no overlong forms, no surrogates, nothing above U+10FFFF. Of this room only. */
-#ifndef WIRE_UTF8_H
-#define WIRE_UTF8_H
+/* UTF-8, strictly: no overlong forms, no surrogates, nothing above U+10FFFF. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include "base/slice.h"
 

@@ -1,7 +1,7 @@
 /* UTF-8: every code point, and every kind of broken sequence. */
 #include "base/common.h"
+#include "base/utf8.h"
 #include "tests/unit/wire_rules.h"
-#include "wire/utf8.h"
 
 #include <stdlib.h>
 
