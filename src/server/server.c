@@ -6,12 +6,15 @@
 #include "base/log.h"
 #include "http/http.h"
 #include "node/node.h"
+#include "server/announce.h"
 #include "server/config.h"
 #include "server/reload.h"
 
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+
+#define HOUSEKEEPING_MS 10000
 
 struct server {
     struct config config;           /* As at the start: what others borrowed stays valid. */
@@ -22,7 +25,7 @@ struct server {
     struct api *api;
     struct http_server *http;
     uv_signal_t on_term, on_int, on_hup;
-    uv_timer_t deadline;
+    uv_timer_t deadline, housekeeping;
     bool stopping, http_closed, node_drained;
 };
 
@@ -87,14 +90,6 @@ static struct core_options core_options(const struct server_options *options)
     };
 }
 
-static void setup_log(const struct server_options *options)
-{
-    enum log_level level = LOG_INFO;
-
-    (void)log_level_parse(options->log_level, &level);
-    log_setup(level, strcmp(options->log_format, "json") == 0);
-}
-
 /* What is in force goes to those who keep a copy of it. */
 static void on_hangup(uv_signal_t *handle, int number)
 {
@@ -107,7 +102,7 @@ static void on_hangup(uv_signal_t *handle, int number)
     }
     server->options = &server->reload.config->options;
     core = core_options(server->options);
-    setup_log(server->options);
+    announce_setup_log(server->options);
     node_set_core_options(server->node, &core);
     log_write(LOG_INFO, "the configuration was reloaded: %u options changed",
               server->reload.changed_count);
@@ -160,6 +155,12 @@ static enum err_code open_http(struct server *server, struct err *err)
     return http_server_create(server->loop, &http, &server->http, err);
 }
 
+static void on_housekeeping(uv_timer_t *timer)
+{
+    (void)timer;
+    log_flush(false);
+}
+
 static void watch_signals(struct server *server)
 {
     (void)uv_signal_init(server->loop, &server->on_term);
@@ -168,6 +169,8 @@ static void watch_signals(struct server *server)
     (void)uv_timer_init(server->loop, &server->deadline);
     server->on_term.data = server->on_int.data = server->deadline.data = server;
     server->on_hup.data = server;
+    (void)uv_timer_init(server->loop, &server->housekeeping);
+    (void)uv_timer_start(&server->housekeeping, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
     (void)uv_signal_start(&server->on_term, on_signal, SIGTERM);
     (void)uv_signal_start(&server->on_int, on_signal, SIGINT);
     (void)uv_signal_start(&server->on_hup, on_hangup, SIGHUP);
@@ -181,19 +184,18 @@ static void close_all(struct server *server)
     uv_close((uv_handle_t *)&server->on_int, NULL);
     uv_close((uv_handle_t *)&server->on_hup, NULL);
     uv_close((uv_handle_t *)&server->deadline, NULL);
+    uv_close((uv_handle_t *)&server->housekeeping, NULL);
     (void)uv_run(server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(server->loop);
 }
 
 static void announce(const struct server *server)
 {
-    struct node_status status = node_status(server->node);
+    uint16_t port = http_server_port(server->http);
 
-    (void)printf("listening on http://127.0.0.1:%u\n", http_server_port(server->http));
+    (void)printf("listening on http://127.0.0.1:%u\n", port);
     (void)fflush(stdout);
-    log_write(LOG_INFO, "node %s: data %s, entry %" PRIu64 " applied, %s", server->options->node_id,
-              server->options->data_dir, status.applied_index,
-              status.durable ? "each reply is synced" : "NOT synced (--durable=false)");
+    announce_started(server->options, port, node_status(server->node).applied_index);
 }
 
 static int run(struct server *server)
@@ -218,6 +220,7 @@ static int run(struct server *server)
     }
     close_all(server);
     log_write(LOG_INFO, "stopped");
+    log_flush(true);
     return 0;
 }
 
@@ -239,7 +242,8 @@ int server_main(int argc, char **argv)
     }
     server.options = &server.config.options;
     reload_init(&server.reload, argc, argv);
-    setup_log(server.options);
+    announce_setup_log(server.options);
+    announce_warnings(server.options);
     (void)signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&loop)) {
         (void)fprintf(stderr, "corvo server: no event loop\n");

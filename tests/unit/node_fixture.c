@@ -225,7 +225,7 @@ struct node_fixture *node_fixture_create(void)
     struct node_fixture *fixture = calloc(1, sizeof(*fixture));
 
     assert_non_null(fixture);
-    log_setup(LOG_ERROR, false);
+    log_setup(LOG_ERROR, LOG_TEXT);
     fixture->outcomes = calloc(FIXTURE_OUTCOMES_MAX, sizeof(*fixture->outcomes));
     assert_non_null(fixture->outcomes);
     (void)snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/corvo-node-XXXXXX");

@@ -1,5 +1,6 @@
 /* The program's log: which lines are written, in which form, and that nobody can forge one. */
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "wire/json.h"
 
 #include <setjmp.h>
@@ -76,7 +77,7 @@ static void test_levels(void **state)
         const char *text;
 
         capture_begin(&capture);
-        log_setup(levels[least], false);
+        log_setup(levels[least], LOG_TEXT);
         for (size_t i = 0; i < 4; i++) {
             log_write(levels[i], "line %zu of %s", i, "four");
         }
@@ -99,7 +100,7 @@ static void test_text(void **state)
 
     (void)state;
     capture_begin(&capture);
-    log_setup(LOG_INFO, false);
+    log_setup(LOG_INFO, LOG_TEXT);
     log_write(LOG_WARN, "disk is %d%% full", 97);
     text = capture_end(&capture);
     assert_true(is_time(text));
@@ -135,7 +136,7 @@ static void test_all_bytes(void **state)
         size_t size;
 
         capture_begin(&capture);
-        log_setup(LOG_INFO, json);
+        log_setup(LOG_INFO, json ? LOG_JSON : LOG_TEXT);
         log_write(LOG_ERROR, "%s", bytes);
         text = capture_end(&capture);
         size = strlen(text);
@@ -162,7 +163,7 @@ static void test_json(void **state)
 
     (void)state;
     capture_begin(&capture);
-    log_setup(LOG_INFO, true);
+    log_setup(LOG_INFO, LOG_JSON);
     log_write(LOG_INFO, "a\",\"level\":\"error\\");
     text = capture_end(&capture);
     assert_int_equal(strncmp(text, "{\"time\":\"", 9), 0);
@@ -172,7 +173,7 @@ static void test_json(void **state)
     assert_int_equal(
         json_each_member(slice_of(text, strlen(text) - 1), &arena, find_message, &message, &err),
         ERR_NONE);
-    assert_true(slice_is(message, "\"a','level':'error?\""));
+    assert_true(slice_is(message, "\"a\\\",\\\"level\\\":\\\"error\\\\\""));
     arena_done(&arena);
 }
 
@@ -187,15 +188,102 @@ static void test_long(void **state)
     memset(bytes, 'x', sizeof(bytes) - 1);
     for (int json = 0; json < 2; json++) {
         capture_begin(&capture);
-        log_setup(LOG_INFO, json);
+        log_setup(LOG_INFO, json ? LOG_JSON : LOG_TEXT);
         log_write(LOG_INFO, "%s", bytes);
         text = capture_end(&capture);
         assert_int_equal(count_lines(text), 1);
-        assert_in_range(strlen(text), 1000, 1200);
+        assert_in_range(strlen(text), LOG_LINE_MAX - 10, LOG_LINE_MAX);
         if (json) {
             assert_int_equal(json_type_of(slice_of(text, strlen(text) - 1)), JSON_OBJECT);
         }
     }
+}
+
+/* Method: fields of each sort in each form: numbers, plain texts, and texts that want quotes. */
+static void test_fields(void **state)
+{
+    static const struct log_field fields[] = {
+        {"version", "0.1.0", 0},     {"port", NULL, 8080},
+        {"dir", "/a b", 0},          {"empty", "", 0},
+        {"sum", "1+1=2", 0},         {"forged", "x\" level=\"error\n", 0},
+        {"name", "\xc3\xa4\xff", 0},
+    };
+    static const struct {
+        enum log_form form;
+        const char *end;
+    } rows[] = {
+        {LOG_TEXT, " info  started version=0.1.0 port=8080 dir=\"/a b\" empty=\"\" sum=\"1+1=2\" "
+                   "forged=\"x\\\" level=\\\"error\\x0a\" name=\xc3\xa4\\xff\n"},
+        {LOG_JOURNAL, "<6>started version=0.1.0 port=8080 dir=\"/a b\" empty=\"\" sum=\"1+1=2\" "
+                      "forged=\"x\\\" level=\\\"error\\x0a\" name=\xc3\xa4\\xff\n"},
+        {LOG_JSON, "\"level\":\"info\",\"message\":\"started\",\"version\":\"0.1.0\",\"port\":8080,"
+                   "\"dir\":\"/a b\",\"empty\":\"\",\"sum\":\"1+1=2\","
+                   "\"forged\":\"x\\\" level=\\\"error\\u000a\",\"name\":\"\xc3\xa4\\ufffd\"}\n"},
+    };
+    struct capture capture;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *text;
+        size_t size;
+
+        capture_begin(&capture);
+        log_setup(LOG_INFO, rows[i].form);
+        log_event(LOG_INFO, "started", fields, sizeof(fields) / sizeof(fields[0]));
+        text = capture_end(&capture);
+        size = strlen(rows[i].end);
+        assert_true(strlen(text) >= size);
+        assert_string_equal(text + strlen(text) - size, rows[i].end);
+        assert_int_equal(rows[i].form == LOG_JOURNAL, strlen(text) == size);
+    }
+}
+
+/* Method: fields that do not fit are left out as a whole, and the line is still one of its form. */
+static void test_fields_that_do_not_fit(void **state)
+{
+    static char value[LOG_LINE_MAX];
+    struct log_field fields[] = {{"a", value, 0}, {"b", "well", 0}};
+    struct capture capture;
+    const char *text;
+
+    (void)state;
+    for (size_t size = LOG_LINE_MAX - 150; size < LOG_LINE_MAX; size++) {
+        memset(value, 'x', size);
+        value[size] = '\0';
+        capture_begin(&capture);
+        log_setup(LOG_DEBUG, LOG_JSON);
+        log_event(LOG_DEBUG, "m", fields, 2);
+        text = capture_end(&capture);
+        assert_true(strlen(text) <= LOG_LINE_MAX);
+        assert_int_equal(json_type_of(slice_of(text, strlen(text) - 1)), JSON_OBJECT);
+        assert_true(strstr(text, ",\"b\":\"well\"}") || (strstr(text, "xxx\"}")));
+    }
+}
+
+/* Method: one message a hundred times, others between; some are written, all are accounted for. */
+static void test_repeated_messages(void **state)
+{
+    struct capture capture;
+    const char *text;
+    char want[64];
+
+    (void)state;
+    capture_begin(&capture);
+    log_setup(LOG_INFO, LOG_TEXT);
+    for (uint32_t i = 0; i < 100; i++) {
+        log_write(LOG_WARN, "flood %u", i);
+    }
+    log_write(LOG_WARN, "other");
+    log_flush(false);
+    log_flush(true);
+    log_flush(true);
+    text = capture_end(&capture);
+    assert_int_equal(count_lines(text), LOG_REPEAT_MAX + 2);
+    assert_non_null(strstr(text, " flood 0\n"));
+    assert_null(strstr(text, " flood 99\n"));
+    (void)snprintf(want, sizeof(want), "messages were left out like=\"flood %%u\" count=%u\n",
+                   100 - LOG_REPEAT_MAX);
+    assert_non_null(strstr(text, want));
 }
 
 /* Method: the four words, and some that are near. */
@@ -218,9 +306,15 @@ static void test_parse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_levels),    cmocka_unit_test(test_text),
-        cmocka_unit_test(test_all_bytes), cmocka_unit_test(test_json),
-        cmocka_unit_test(test_long),      cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_all_bytes),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_fields_that_do_not_fit),
+        cmocka_unit_test(test_repeated_messages),
     };
 
     return cmocka_run_group_tests_name("base_log", tests, NULL, NULL);

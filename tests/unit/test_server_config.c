@@ -340,7 +340,7 @@ static void test_reload(void **state)
     struct reload reload;
 
     (void)state;
-    log_setup((enum log_level)(LOG_ERROR + 1), false);
+    log_setup((enum log_level)(LOG_ERROR + 1), LOG_TEXT);
     write_file("retention = 1h\nbind = ':1'\n");
     assert_true(config_read(&config, 2, argv));
     reload_init(&reload, 2, argv);
