@@ -77,4 +77,12 @@ typedef enum err_code (*json_member_fn)(void *context, struct slice key, struct 
 enum err_code json_each_member(struct slice json, struct arena *arena, json_member_fn each,
                                void *context, struct err *err) MUST_USE;
 
+/* Appends the target as the patch changes it (JSON merge patch, RFC 7396). Both are one valid JSON
+ * value with a depth of at most JSON_DEPTH_MAX; an empty target is absent. What the patch does not
+ * name keeps its bytes and its order, new members come behind. Takes up to twice the target and 16
+ * times the patch of `arena`. ERR_NOMEM: the arena is full; a full buffer sets buf->failed. Any
+ * thread. */
+enum err_code json_merge_patch(struct slice target, struct slice patch, struct arena *arena,
+                               struct buf *buf, struct err *err) MUST_USE;
+
 #endif
