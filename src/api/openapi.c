@@ -129,7 +129,7 @@ static void write_schema(struct buf *buf, struct schemas *schemas, const struct 
 
     (void)buf_printf(buf, "\"%s\":{\"type\":\"object\",\"properties\":{", message->name);
     for (uint32_t i = 0; i < message->field_count; i++) {
-        if (message->fields[i].flags & (FIELD_UNSUPPORTED | FIELD_IGNORED)) {
+        if (message->fields[i].flags & (FIELD_UNSUPPORTED | FIELD_IGNORED | FIELD_INNER)) {
             continue;
         }
         if (!first) {

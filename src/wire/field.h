@@ -66,6 +66,8 @@ enum field_flag {
     FIELD_UNPACKED = 1 << 6,
     /* A text over its bound is cut at a UTF-8 boundary and marked with an ellipsis. */
     FIELD_CUT = 1 << 7,
+    /* Not in JSON, where the name means nothing: the server sets it by itself. */
+    FIELD_INNER = 1 << 8,
 };
 
 struct message;

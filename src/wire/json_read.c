@@ -291,7 +291,7 @@ static enum err_code read_field(struct json_reader *reader, struct frame *frame,
     if ((field->flags & FIELD_UNSUPPORTED) && json_peek(&reader->cursor) != 'n') {
         return err_reply(reader->err, REPLY_UNSUPPORTED, "%s is not supported", field->name);
     }
-    if (field_is_bare(field)) {
+    if (field_is_bare(field) || (field->flags & FIELD_INNER)) {
         return json_read_raw(reader, &raw);
     }
     if (*seen & bit) {

@@ -245,7 +245,8 @@ static void write_record(struct writer *writer, const struct message *message, c
         const struct field *field = &message->fields[i];
         bool always = writer->dialect == JSON_REST && (field->flags & FIELD_ALWAYS);
 
-        if (field_is_bare(field) || (!always && !field_written(message, record, field))) {
+        if (field_is_bare(field) || (field->flags & FIELD_INNER) ||
+            (!always && !field_written(message, record, field))) {
             continue;
         }
         write_name(writer, field, first);
