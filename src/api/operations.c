@@ -41,22 +41,6 @@ static uint16_t status_of(const struct call *call, const struct op_result *resul
     return reply->unique_existing ? 200 : 201;
 }
 
-static void submitted(void *context, const struct node_reply *reply)
-{
-    struct call *call = context;
-
-    call->again = reply->again;
-    call->done(call, reply);
-}
-
-enum err_code call_submit(struct call *call, const struct node_op *ops, uint32_t count, bool unit,
-                          node_done done, struct err *err)
-{
-    call->done = done;
-    return node_submit(call->api->options.node, &call->head, ops, count, unit, submitted, call,
-                       err);
-}
-
 static void operation_done(void *context, const struct node_reply *reply)
 {
     struct call *call = context;
@@ -67,7 +51,7 @@ static void operation_done(void *context, const struct node_reply *reply)
         return;
     }
     json_write(result->spec->reply, JSON_REST, result->reply, &call->api->body);
-    reply_receipt(call, status_of(call, result), reply);
+    reply_receipt(call, status_of(call, result), reply->index, reply->term);
 }
 
 static void submit(struct call *call, const struct op_spec *spec)
@@ -76,7 +60,8 @@ static void submit(struct call *call, const struct op_spec *spec)
     struct err err;
 
     if (message_check(spec->request, call->record, &err) ||
-        call_submit(call, &op, 1, false, operation_done, &err)) {
+        node_submit(call->api->options.node, &call->head, &op, 1, false, operation_done, call,
+                    &err)) {
         reply_error(call, &err);
     }
 }
@@ -118,6 +103,16 @@ void handle_enqueue(struct call *call)
         return;
     }
     submit(call, spec);
+}
+
+void handle_reject(struct call *call)
+{
+    const struct op_spec *spec = read_operation(call);
+
+    if (spec) {
+        ((struct op_reject *)call->record)->payload_max = call->api->options.max_payload_size;
+        submit(call, spec);
+    }
 }
 
 /* The header carries the token when the body has none (A3). */

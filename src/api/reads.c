@@ -17,6 +17,19 @@ void handle_job_get(struct call *call)
     reply_json(call, 200, &job_object_message, job);
 }
 
+void handle_attempts_get(struct call *call)
+{
+    struct job_attempts *attempts;
+    struct err err;
+
+    if (core_attempts_get(node_core(call->api->options.node), call->params[0], call->input->arena,
+                          &attempts, &err)) {
+        reply_error(call, &err);
+        return;
+    }
+    reply_json(call, 200, &job_attempts_message, attempts);
+}
+
 static bool get_queues(struct call *call, struct list *ret_queues)
 {
     struct node *node = call->api->options.node;

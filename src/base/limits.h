@@ -24,11 +24,11 @@
 #define JSON_DEPTH_MAX 64
 #define ERROR_RECORDS_MAX 50
 #define TRACEPARENT_MAX 64
-
-/* Keyed requests (A4). */
-#define IDEMPOTENCY_KEY_MAX 128
-#define KEPT_KEY_MAX 24          /* Bytes of the hash of a key and its scope. */
-#define KEPT_SIZE_MAX (64 * KIB) /* Of one outcome. */
+#define BY_MAX 255 /* Who held, approved or rejected a job. */
+#define REASON_MAX (1 * KIB)
+#define NOTE_MAX (4 * KIB)
+#define FEEDBACK_MAX (16 * KIB)
+#define PAYLOAD_PATCH_MAX (64 * KIB)
 
 /* Requests (A23, reference 1.9). */
 #define PAYLOAD_MAX_DEFAULT (256 * KIB)

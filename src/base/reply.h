@@ -4,7 +4,6 @@
 #define BASE_REPLY_H
 
 #include "base/err.h"
-#include "base/slice.h"
 
 enum reply_code {
     REPLY_NONE,
@@ -14,10 +13,15 @@ enum reply_code {
     REPLY_METHOD_NOT_ALLOWED,
     REPLY_ACK_ERROR,
     REPLY_FAIL_ERROR,
+    REPLY_RETRY_ERROR,
     REPLY_CANCEL_ERROR,
+    REPLY_MOVE_ERROR,
+    REPLY_HOLD_ERROR,
+    REPLY_APPROVE_ERROR,
+    REPLY_REJECT_ERROR,
+    REPLY_PRIORITY_ERROR,
     REPLY_QUEUE_ERROR,
     REPLY_LEASE_LOST,
-    REPLY_IDEMPOTENCY_MISMATCH,
     REPLY_PAYLOAD_TOO_LARGE,
     REPLY_BODY_TOO_LARGE,
     REPLY_BATCH_TOO_LARGE,
@@ -41,9 +45,6 @@ struct reply_row {
 
 /* The row of a code below REPLY_COUNT; static memory. Any thread. */
 const struct reply_row *reply_row(enum reply_code code);
-
-/* The code of that name; REPLY_NONE when there is none. Any thread. */
-enum reply_code reply_find(struct slice name);
 
 /* The reply code that an error without one of its own is answered with. Any thread. */
 enum reply_code reply_for_err(const struct err *err);

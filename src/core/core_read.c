@@ -64,6 +64,29 @@ enum err_code core_job_get(struct core *core, struct slice job_id, struct arena 
     return ERR_NONE;
 }
 
+enum err_code core_attempts_get(struct core *core, struct slice job_id, struct arena *arena,
+                                struct job_attempts **ret_attempts, struct err *err)
+{
+    struct read read = {core, arena, err};
+    struct job_rows rows = {.self = core->kv->self, .get = core->kv->get, .arena = arena};
+    struct job_attempts *attempts = arena_alloc(arena, sizeof(*attempts));
+    struct job_key key;
+    struct job job;
+
+    if (!job_id_parse(job_id, &key)) {
+        return err_set(err, ERR_NOT_FOUND, "no such job");
+    }
+    if (!attempts) {
+        return no_memory(err);
+    }
+    if (read_job(&read, key, &job) != ERR_NONE ||
+        job_read_attempts(&rows, &job, attempts, err) != ERR_NONE) {
+        return err->code;
+    }
+    *ret_attempts = attempts;
+    return ERR_NONE;
+}
+
 /* Since when the longest pending job is pending; the first of each priority is a candidate. */
 static enum err_code read_oldest(const struct read *read, const struct queue *queue,
                                  uint64_t *ret_oldest)

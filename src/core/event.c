@@ -16,6 +16,14 @@ static const char *const type_names[EVENT_TYPE_COUNT] = {
     [EVENT_PURGED] = "purged",
     [EVENT_QUEUE_PAUSED] = "queue.paused",
     [EVENT_QUEUE_RESUMED] = "queue.resumed",
+    [EVENT_RETRIED] = "retried",
+    [EVENT_DELETED] = "deleted",
+    [EVENT_MOVED] = "moved",
+    [EVENT_HELD] = "held",
+    [EVENT_APPROVED] = "approved",
+    [EVENT_REJECTED] = "rejected",
+    [EVENT_REVISED] = "revised",
+    [EVENT_PRIORITY_CHANGED] = "priority_changed",
 };
 
 const struct words event_type_words = {.names = type_names, .count = EVENT_TYPE_COUNT};

@@ -6,12 +6,14 @@
  *        (none) ----------> PENDING ----------------------> ACTIVE ----------> COMPLETED
  *           |                ^  ^ |                         | | | |
  *           | enqueue        |  | +---- lease expired ------+ | | +-- cancel -> CANCELLED
- *           v   due          |  |                             | |
+ *           v   due, retry   |  |                             | |
  *        SCHEDULED ----------+  +---- due ---- RETRYING <-----+ +-- fail, lease expired -> DEAD
  *                                                        fail
  *
- * PENDING, SCHEDULED, RETRYING and HELD also go to CANCELLED (cancel) and to DEAD (expired). HELD
- * has no way in yet. */
+ * PENDING, SCHEDULED, RETRYING and ACTIVE go to HELD (hold). HELD goes to PENDING (approve,
+ * revise), back to SCHEDULED or RETRYING (approve before the job is due) and to DEAD (reject).
+ * COMPLETED, DEAD and CANCELLED go to PENDING (retry). PENDING, SCHEDULED, RETRYING and HELD also
+ * go to CANCELLED (cancel) and to DEAD (expired). */
 #ifndef CORE_JOB_H
 #define CORE_JOB_H
 
@@ -42,9 +44,37 @@ enum job_backoff {
     JOB_BACKOFF_COUNT
 };
 
+/* Why a job is held (A9). Stored in rows: never renumbered. */
+enum hold_kind {
+    HOLD_NONE,
+    HOLD_API,
+    HOLD_AGENT,
+    HOLD_GUARDRAIL,
+    HOLD_BUDGET,
+    HOLD_POLICY,
+    HOLD_DEPENDENCY,
+    HOLD_KIND_COUNT
+};
+
+/* How an attempt ended (A14). Stored in rows: never renumbered. */
+enum job_outcome {
+    OUTCOME_NONE,
+    OUTCOME_RUNNING,
+    OUTCOME_COMPLETED,
+    OUTCOME_FAILED,
+    OUTCOME_LEASE_EXPIRED,
+    OUTCOME_CONTINUED,
+    OUTCOME_HELD,
+    OUTCOME_CANCELLED,
+    OUTCOME_ITERATION_TIMEOUT,
+    OUTCOME_COUNT
+};
+
 extern const struct words job_state_words;    /* names[JOB_NONE] is NULL. */
 extern const struct words job_priority_words; /* "critical", "high", "normal", "low". */
 extern const struct words job_backoff_words;
+extern const struct words hold_kind_words;   /* "api", "agent", ... */
+extern const struct words job_outcome_words; /* "running", "completed", ... */
 
 /* "pending"; "none" for JOB_NONE. Any thread. */
 const char *job_state_name(enum job_state state);
@@ -58,8 +88,40 @@ struct job_error {
     uint32_t attempt;
     struct slice error;
     struct slice backtrace;
-    struct slice kind;   /* "lease_expired" or empty. */
+    struct slice kind;   /* "lease_expired", "rejected" or empty. */
     uint64_t created_at; /* ns. */
+};
+
+struct job_hold_object {
+    uint32_t kind; /* enum hold_kind. */
+    struct slice reason;
+    struct slice by;
+    uint64_t at;
+};
+
+struct job_feedback {
+    struct slice text;
+    struct slice by;
+    uint64_t at;
+    uint32_t revision;
+};
+
+/* One delivery of a job and what became of it. */
+struct job_attempt {
+    uint32_t attempt;
+    uint64_t started_at; /* ns. */
+    uint64_t ended_at;   /* 0 = it runs. */
+    uint32_t outcome;    /* enum job_outcome. */
+    struct slice worker_id;
+    struct slice hostname;
+    struct slice error;
+    struct slice backtrace;
+    uint64_t has; /* Bit 0: duration_ms. */
+    uint64_t duration_ms;
+};
+
+struct job_attempts {
+    struct list attempts; /* struct job_attempt, oldest first. */
 };
 
 struct job_object {
@@ -88,8 +150,15 @@ struct job_object {
     uint64_t failed_at;
     struct list errors; /* FIELD_MESSAGE list of struct job_error, oldest first. */
     struct slice traceparent;
+    const struct job_hold_object *hold; /* NULL = not held. */
+    struct slice hold_reason;
+    const struct job_feedback *feedback; /* NULL = none. */
+    uint32_t revision;
 };
 
 extern const struct message job_error_message;
+extern const struct message job_hold_message;
+extern const struct message job_feedback_message;
+extern const struct message job_attempts_message;
 
 #endif

@@ -80,13 +80,17 @@ enum err_code job_read_errors(const struct job_rows *rows, const struct job *job
     if (!errors) {
         return no_memory(err);
     }
+    object->errors = (struct list){.items = errors};
     for (uint32_t i = 0; i < count; i++) {
         struct error_row row;
 
         if (job_read_error(rows, job, first + i, &row, err) != ERR_NONE) {
             return err->code;
         }
-        errors[i] = (struct job_error){
+        if (!error_row_is_error(&row)) {
+            continue;
+        }
+        errors[object->errors.count++] = (struct job_error){
             .id = first + i,
             .job_id = object->id,
             .attempt = row.attempt,
@@ -96,7 +100,50 @@ enum err_code job_read_errors(const struct job_rows *rows, const struct job *job
             .created_at = row.created_at,
         };
     }
-    object->errors = (struct list){.items = errors, .count = count};
+    return ERR_NONE;
+}
+
+static void show_attempt(const struct error_row *row, struct job_attempt *ret_attempt)
+{
+    uint64_t ended_at = row->created_at;
+
+    *ret_attempt = (struct job_attempt){
+        .attempt = row->attempt,
+        .started_at = row->started_at,
+        .ended_at = ended_at,
+        .outcome = row->outcome,
+        .worker_id = row->worker_id,
+        .hostname = row->hostname,
+        .error = row->error,
+        .backtrace = row->backtrace,
+        .has = ended_at ? 1 : 0,
+        .duration_ms = ended_at ? (ended_at - row->started_at) / NS_PER_MS : 0,
+    };
+}
+
+enum err_code job_read_attempts(const struct job_rows *rows, const struct job *job,
+                                struct job_attempts *ret_attempts, struct err *err)
+{
+    uint32_t first = job_first_error(job);
+    size_t room = job->error_count + 2 - first;
+    struct job_attempt *attempts = arena_array(rows->arena, room, sizeof(*attempts));
+    struct error_row row;
+
+    if (!attempts) {
+        return no_memory(err);
+    }
+    ret_attempts->attempts = (struct list){.items = attempts};
+    for (uint32_t id = first; id <= job->error_count; id++) {
+        if (job_read_error(rows, job, id, &row, err) != ERR_NONE) {
+            return err->code;
+        }
+        if (row.outcome) {
+            show_attempt(&row, &attempts[ret_attempts->attempts.count++]);
+        }
+    }
+    if (job_last_attempt(job, &row)) {
+        show_attempt(&row, &attempts[ret_attempts->attempts.count++]);
+    }
     return ERR_NONE;
 }
 
@@ -109,9 +156,10 @@ static void show(const struct job *job, struct job_object *object)
     object->retry_backoff = job->backoff;
     object->retry_base_delay_ms = job->base_delay_ms;
     object->retry_max_delay_ms = job->max_delay_ms;
-    object->worker_id = job->worker_id;
-    object->hostname = job->hostname;
-    object->result = job->result;
+    if (job_shows_worker(job)) {
+        object->worker_id = job->worker_id;
+        object->hostname = job->hostname;
+    }
     object->lease_expires_at = job->lease_at;
     object->scheduled_at = job->run_at;
     object->expire_at = job->expire_at;
@@ -119,26 +167,67 @@ static void show(const struct job *job, struct job_object *object)
     object->started_at = job->started_at;
     object->completed_at = job->completed_at;
     object->failed_at = job->failed_at;
+    object->revision = job->revision;
+}
+
+static enum err_code show_hold(const struct job_rows *rows, const struct job *job,
+                               struct job_object *object, struct err *err)
+{
+    struct job_hold_object *hold;
+
+    if (job->state != JOB_HELD) {
+        return ERR_NONE;
+    }
+    hold = arena_alloc(rows->arena, sizeof(*hold));
+    if (!hold) {
+        return no_memory(err);
+    }
+    *hold = (struct job_hold_object){job->hold.kind, job->hold.reason, job->hold.by, job->hold.at};
+    object->hold = hold;
+    object->hold_reason = job->hold.reason;
+    return ERR_NONE;
+}
+
+static enum err_code show_more(const struct job_rows *rows, const struct job *job,
+                               struct job_object *object, struct err *err)
+{
+    struct job_feedback *feedback;
+    struct job_more more;
+
+    if (job_read_more(rows, job, &more, err) != ERR_NONE) {
+        return err->code;
+    }
+    object->tags = more.tags;
+    object->progress = more.progress;
+    object->checkpoint = more.checkpoint;
+    object->traceparent = more.traceparent;
+    object->result = job->result.size ? job->result : more.result;
+    if (more.feedback_at == 0) {
+        return ERR_NONE;
+    }
+    feedback = arena_alloc(rows->arena, sizeof(*feedback));
+    if (!feedback) {
+        return no_memory(err);
+    }
+    *feedback = job_feedback_of(job, &more);
+    object->feedback = feedback;
+    return ERR_NONE;
 }
 
 enum err_code job_read_object(const struct job_rows *rows, const struct job *job,
                               struct slice queue, struct job_object *ret_object, struct err *err)
 {
     struct job_object object = {.id = job_id_text(job->key, rows->arena), .queue = queue};
-    struct job_more more;
 
     if (!object.id.data) {
         return no_memory(err);
     }
     show(job, &object);
     if (job_read_payload(rows, job, &object.payload, err) != ERR_NONE ||
-        job_read_more(rows, job, &more, err) != ERR_NONE) {
+        show_more(rows, job, &object, err) != ERR_NONE ||
+        show_hold(rows, job, &object, err) != ERR_NONE) {
         return err->code;
     }
-    object.tags = more.tags;
-    object.progress = more.progress;
-    object.checkpoint = more.checkpoint;
-    object.traceparent = more.traceparent;
     *ret_object = object;
     return ERR_NONE;
 }

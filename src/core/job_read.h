@@ -29,7 +29,7 @@ enum err_code job_read_more(const struct job_rows *rows, const struct job *job,
 enum err_code job_read_payload(const struct job_rows *rows, const struct job *job,
                                struct slice *ret_payload, struct err *err) MUST_USE;
 
-/* The first error record that is stored (they are numbered from 1), and one by its number.
+/* The first record that is stored (they are numbered from 1), and one by its number.
  * ERR_CORRUPT when it is missing or does not decode. Thread of `rows`. */
 uint32_t job_first_error(const struct job *job);
 enum err_code job_read_error(const struct job_rows *rows, const struct job *job, uint32_t id,
@@ -43,5 +43,9 @@ enum err_code job_read_object(const struct job_rows *rows, const struct job *job
 /* Adds its error records. Thread of `rows`. */
 enum err_code job_read_errors(const struct job_rows *rows, const struct job *job,
                               struct job_object *object, struct err *err) MUST_USE;
+
+/* Its attempts that are still known, oldest first. Thread of `rows`. */
+enum err_code job_read_attempts(const struct job_rows *rows, const struct job *job,
+                                struct job_attempts *ret_attempts, struct err *err) MUST_USE;
 
 #endif

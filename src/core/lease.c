@@ -32,9 +32,7 @@ enum err_code lease_open(struct tx *tx, const struct lease_request *request, str
         return err->code;
     }
     if (!job_id_parse(request->job_id, &key) || !job_load(tx, key, ret_job)) {
-        return err_reply(err, request->refuse, "job '%.*s' does not exist",
-                         (int)(request->job_id.size > 64 ? 64 : request->job_id.size),
-                         (const char *)request->job_id.data);
+        return job_unknown(request->job_id, request->refuse, err);
     }
     if (request->token.size > 0) {
         if (!same_key(token_key, key)) {

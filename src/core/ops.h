@@ -22,6 +22,13 @@ enum op_code {
     OP_TICK = 7,
     OP_PAUSE = 8,
     OP_RESUME = 9,
+    OP_RETRY = 10,
+    OP_DELETE = 11,
+    OP_MOVE = 12,
+    OP_HOLD = 13,
+    OP_APPROVE = 14,
+    OP_REJECT = 15,
+    OP_PRIORITY = 16,
 };
 
 extern const struct op_spec op_enqueue_spec;
@@ -33,6 +40,13 @@ extern const struct op_spec op_cancel_spec;
 extern const struct op_spec op_tick_spec;
 extern const struct op_spec op_pause_spec;
 extern const struct op_spec op_resume_spec;
+extern const struct op_spec op_retry_spec;
+extern const struct op_spec op_delete_spec;
+extern const struct op_spec op_move_spec;
+extern const struct op_spec op_hold_spec;
+extern const struct op_spec op_approve_spec;
+extern const struct op_spec op_reject_spec;
+extern const struct op_spec op_priority_spec;
 
 /* enqueue: reference 3.1 and A5. Defaults are applied by the operation, not by the reader. */
 enum op_enqueue_bit {
@@ -100,7 +114,9 @@ struct op_fetch_job {
     struct slice lease_token;
     uint64_t lease_expires_at; /* ns. */
     struct slice traceparent;
-    uint32_t priority; /* Not in REST JSON. */
+    uint32_t priority;                   /* Not in REST JSON. */
+    const struct job_feedback *feedback; /* NULL = none. */
+    uint32_t revision;
 };
 
 struct op_fetch_reply {
@@ -194,29 +210,77 @@ struct op_heartbeat_reply {
 extern const struct message op_heartbeat_message;
 extern const struct message op_heartbeat_reply_message;
 
-/* cancel: reference 5.17. */
-struct op_cancel {
+/* Operations on one job, which they name. cancel (reference 5.17), retry and delete ask no more. */
+struct op_job {
     struct slice job_id;
 };
 
-struct op_cancel_reply {
-    struct slice
-        status; /* "cancelled"; "cancelling" when the job was active (it is final all the same). */
+struct op_job_reply {
+    struct slice status; /* "cancelled", "retried", "moved" ... */
+    uint32_t state;      /* enum job_state, where the status does not tell it; else JOB_NONE. */
 };
 
-extern const struct message op_cancel_message;
-extern const struct message op_cancel_reply_message;
+extern const struct message op_job_message;
+extern const struct message op_job_reply_message;
+
+/* move: reference 3.5. The queue is made when it does not exist. */
+struct op_move {
+    struct slice job_id;
+    struct slice queue;
+};
+
+extern const struct message op_move_message;
+
+/* priority: changes the place of a job that is not finished. */
+enum op_priority_bit { OP_PRIORITY_HAS_PRIORITY = 1 };
+
+struct op_priority {
+    uint64_t has;
+    struct slice job_id;
+    uint32_t priority; /* 0..3; required. */
+};
+
+extern const struct message op_priority_message;
+
+/* hold, approve, reject: A9. `by` counts only while nobody is authenticated. */
+struct op_hold {
+    struct slice job_id;
+    struct slice reason;
+    struct slice by;
+};
+
+struct op_approve {
+    struct slice job_id;
+    struct slice by;
+    struct slice note; /* Kept in the event. */
+    struct slice unsupported;
+};
+
+struct op_reject {
+    struct slice job_id;
+    struct slice by;
+    struct slice rejected_by; /* The same, by its older name; `by` wins. */
+    struct slice reason;
+    bool revise;                /* Send it back instead; `feedback` is required then. */
+    struct slice feedback;      /* The next four: with revise only. */
+    struct slice payload;       /* JSON: instead of the present one. */
+    struct slice payload_patch; /* JSON merge patch to it. Not with payload. */
+    uint64_t payload_max;       /* The server's --max-payload-size; 0 = no bound. */
+};
+
+extern const struct message op_hold_message;
+extern const struct message op_approve_message;
+extern const struct message op_reject_message;
 
 /* tick: does the work that is due, at most TICK_JOBS_MAX jobs. Submitted by the leader's timer;
  * fill it with core_tick. Due work that is left stays due (core_next_due_ns), so the next tick
  * follows at once. Not allowed in a unit. */
-enum op_tick_bit { OP_TICK_HAS_RETENTION = 1, OP_TICK_HAS_EVENTS_MAX, OP_TICK_HAS_KEPT };
+enum op_tick_bit { OP_TICK_HAS_RETENTION = 1, OP_TICK_HAS_EVENTS_MAX };
 
 struct op_tick {
     uint64_t has;
     uint64_t retention_ms; /* New value of the replicated setting; 0 = for ever. */
     uint64_t events_max;   /* Likewise; 0 = store none. */
-    struct kept_limits kept;
 };
 
 struct op_tick_reply {
@@ -225,7 +289,6 @@ struct op_tick_reply {
     uint32_t expired;
     uint32_t purged;
     uint32_t events_cut; /* Event records (one an entry) that were dropped. */
-    uint32_t kept_cut;   /* Outcomes of keyed requests that were let go. */
     bool more;           /* The bound was reached. */
 };
 

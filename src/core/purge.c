@@ -10,8 +10,6 @@
 /* Events over the bound that are not worth a tick. */
 #define EVENTS_SLACK 1024
 
-#define ERROR_ROW_SIZE_MAX (ERROR_TEXT_MAX + BACKTRACE_MAX + 256)
-
 /* What must be known of a done job to remove it. */
 struct victim {
     struct job job; /* Numbers only: its texts are gone with the scan. */
@@ -94,57 +92,17 @@ static enum err_code look(void *context, struct slice key, struct slice value, s
     return ERR_NONE;
 }
 
-static void purge_errors(struct tx *tx, const struct job *job)
-{
-    uint32_t first =
-        job->error_count > ERROR_RECORDS_MAX ? job->error_count - ERROR_RECORDS_MAX + 1 : 1;
-
-    for (uint32_t i = first; i <= job->error_count; i++) {
-        struct row_key key = job_part_key(job->key, i);
-        struct slice old = tx_get(tx, TABLE_ERROR, &key);
-
-        if (!old.data) {
-            (void)tx_fail(tx, ERR_CORRUPT, "an error record is missing");
-            return;
-        }
-        tx_delete(tx, TABLE_ERROR, &key, old);
-    }
-}
-
-static void count_purged(struct tx *tx, const struct job *job)
-{
-    struct queue *queue = index_queue(tx->index, job->queue);
-
-    tx_queue_edit(tx, queue);
-    tx->meta->done_count--;
-    if (job->state == JOB_COMPLETED) {
-        queue->row.completed--;
-    } else if (job->state == JOB_DEAD) {
-        queue->row.dead--;
-    } else {
-        queue->row.cancelled--;
-    }
-}
-
 /* False when the entry may not read the job's error records any more. */
 static bool purge_one(struct tx *tx, struct victim *victim)
 {
     struct job *job = &victim->job;
     struct row_key key = job_row_key(job->key);
-    uint32_t errors = job->error_count < ERROR_RECORDS_MAX ? job->error_count : ERROR_RECORDS_MAX;
 
-    if (!tx_reserve(tx, (size_t)errors * ERROR_ROW_SIZE_MAX)) {
+    if (!job_remove_parts(tx, job)) {
         return false;
     }
-    purge_errors(tx, job);
-    if (job->payload_hash) {
-        tx_forget(tx, TABLE_PAYLOAD, &key, job->payload_hash);
-    }
-    if (job->more_hash) {
-        tx_forget(tx, TABLE_MORE, &key, job->more_hash);
-    }
     tx_forget(tx, TABLE_DONE, &key, victim->hash);
-    count_purged(tx, job);
+    job_count_done(tx, job, -1);
     job_event(tx, job, EVENT_PURGED, slice_of(NULL, 0));
     return true;
 }

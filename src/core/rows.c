@@ -23,14 +23,6 @@ static const struct field meta_fields[] = {
     META(FIELD_TIME, 16, purge_first_time),
     META(FIELD_U64, 17, purge_first_seq),
     META(FIELD_U64, 18, event_cut),
-    META(FIELD_U64, 50, kept_seq),
-    META(FIELD_U64, 51, kept_oldest),
-    META(FIELD_TIME, 52, kept_oldest_at),
-    META(FIELD_U64, 53, kept_count),
-    META(FIELD_U64, 54, kept_evicted),
-    META(FIELD_U64, 55, kept_ttl_ms),
-    META(FIELD_U64, 56, kept_min_ttl_ms),
-    META(FIELD_U64, 57, kept_max),
 };
 
 #undef META
@@ -83,7 +75,10 @@ static const struct field job_fields[] = {
     JOB(FIELD_U32, 27, end.verb),      JOB(FIELD_U32, 28, end.state),
     JOB(FIELD_U32, 29, end.remaining), JOB(FIELD_TIME, 30, end.next_at),
     JOB(FIELD_TEXT, 31, worker_id),    JOB(FIELD_TEXT, 32, hostname),
-    JOB(FIELD_JSON, 33, result),
+    JOB(FIELD_JSON, 33, result),       JOB(FIELD_U32, 34, hold.kind),
+    JOB(FIELD_U32, 35, hold.from),     JOB(FIELD_TIME, 36, hold.at),
+    JOB(FIELD_TEXT, 37, hold.reason),  JOB(FIELD_TEXT, 38, hold.by),
+    JOB(FIELD_U32, 39, revision),
 };
 
 #undef JOB
@@ -99,10 +94,10 @@ const struct message job_row_message = {
     {.name = #name_, .kind = kind_, .tag = tag_, .offset = offsetof(struct job_more, name_)}
 
 static const struct field more_fields[] = {
-    MORE(1, FIELD_JSON, tags),
-    MORE(2, FIELD_JSON, checkpoint),
-    MORE(3, FIELD_JSON, progress),
-    MORE(4, FIELD_TEXT, traceparent),
+    MORE(1, FIELD_JSON, tags),        MORE(2, FIELD_JSON, checkpoint),
+    MORE(3, FIELD_JSON, progress),    MORE(4, FIELD_TEXT, traceparent),
+    MORE(5, FIELD_JSON, result),      MORE(6, FIELD_TEXT, feedback_text),
+    MORE(7, FIELD_TEXT, feedback_by), MORE(8, FIELD_TIME, feedback_at),
 };
 
 #undef MORE
@@ -118,8 +113,11 @@ const struct message job_more_message = {
     {.name = #name_, .kind = kind_, .tag = tag_, .offset = offsetof(struct error_row, name_)}
 
 static const struct field error_fields[] = {
-    ERROR(1, FIELD_U32, attempt), ERROR(2, FIELD_TEXT, error),      ERROR(3, FIELD_TEXT, backtrace),
-    ERROR(4, FIELD_TEXT, kind),   ERROR(5, FIELD_TIME, created_at),
+    ERROR(1, FIELD_U32, attempt),     ERROR(2, FIELD_TEXT, error),
+    ERROR(3, FIELD_TEXT, backtrace),  ERROR(4, FIELD_TEXT, kind),
+    ERROR(5, FIELD_TIME, created_at), ERROR(6, FIELD_U32, outcome),
+    ERROR(7, FIELD_TIME, started_at), ERROR(8, FIELD_TEXT, worker_id),
+    ERROR(9, FIELD_TEXT, hostname),
 };
 
 #undef ERROR
@@ -147,6 +145,23 @@ uint64_t job_due_ns(const struct job *job)
     }
 }
 
+bool job_shows_worker(const struct job *job)
+{
+    return job->state == JOB_ACTIVE || (job->state == JOB_CANCELLED && job->lease_at != 0);
+}
+
+void job_forget_texts(struct job *job)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(job_fields); i++) {
+        enum field_kind kind = job_fields[i].kind;
+
+        if (kind == FIELD_TEXT || kind == FIELD_JSON) {
+            memset((uint8_t *)job + job_fields[i].offset, 0, sizeof(struct slice));
+        }
+    }
+    job->stored = slice_of(NULL, 0);
+}
+
 bool job_is_expired(const struct job *job, uint64_t now_ns)
 {
     return job->expire_at != 0 && job->expire_at <= now_ns;
@@ -164,7 +179,8 @@ enum err_code job_row_read(struct slice key, struct slice value, struct arena *a
         return err_set(err, ERR_CORRUPT, "the key of a job has %zu bytes", key.size);
     }
     if (job.state <= JOB_NONE || job.state >= JOB_STATE_COUNT ||
-        job.priority >= JOB_PRIORITY_COUNT || job.backoff >= JOB_BACKOFF_COUNT) {
+        job.priority >= JOB_PRIORITY_COUNT || job.backoff >= JOB_BACKOFF_COUNT ||
+        job.hold.from >= JOB_STATE_COUNT || job.hold.kind >= HOLD_KIND_COUNT) {
         return err_set(err, ERR_CORRUPT, "a job's row has state %u, priority %u, back-off %u",
                        job.state, job.priority, job.backoff);
     }

@@ -12,9 +12,6 @@
 #define STORED_FORMAT 1
 #define RETENTION_MS_DEFAULT (UINT64_C(168) * 3600 * 1000)
 #define EVENTS_MAX_DEFAULT UINT64_C(10000000)
-#define KEPT_TTL_MS_DEFAULT (UINT64_C(24) * 3600 * 1000)
-#define KEPT_MIN_TTL_MS_DEFAULT (UINT64_C(5) * 60 * 1000)
-#define KEPT_MAX_DEFAULT UINT64_C(1000000)
 
 /* The one row of TABLE_META: the counters that number things, and the replicated settings. */
 struct meta_row {
@@ -36,14 +33,6 @@ struct meta_row {
     uint64_t purge_cursor_seq;
     uint64_t purge_first_time; /* No row of TABLE_DONE has a lesser key. */
     uint64_t purge_first_seq;
-    uint64_t kept_seq;       /* Of the last outcome of a keyed request that was kept. */
-    uint64_t kept_oldest;    /* No age row of TABLE_KEPT has a lesser number, */
-    uint64_t kept_oldest_at; /* and no record is older. */
-    uint64_t kept_count;     /* Records. */
-    uint64_t kept_evicted;   /* That were let go before their time, ever. */
-    uint64_t kept_ttl_ms;    /* struct kept_limits; 0 = the default. */
-    uint64_t kept_min_ttl_ms;
-    uint64_t kept_max;
 };
 
 struct queue_row {
@@ -65,7 +54,8 @@ enum lease_verb {
     LEASE_VERB_ACK,
     LEASE_VERB_FAIL,
     LEASE_VERB_RECLAIM,
-    LEASE_VERB_CANCEL
+    LEASE_VERB_CANCEL,
+    LEASE_VERB_HOLD
 };
 
 struct lease_end {
@@ -74,6 +64,16 @@ struct lease_end {
     uint32_t state;     /* enum job_state that the job moved to. */
     uint32_t remaining; /* Of a fail: attempts_remaining. */
     uint64_t next_at;   /* Of a fail: next_attempt_at. */
+};
+
+/* Why a held job is held, by whom, and where it was. All 0 for other jobs, whose run_at it keeps.
+ */
+struct job_hold {
+    uint32_t kind; /* enum hold_kind. */
+    uint32_t from; /* enum job_state that it was held in. */
+    uint64_t at;
+    struct slice reason;
+    struct slice by;
 };
 
 /* A job, live (TABLE_JOB) or terminal (TABLE_DONE). The payload and what is in job_more lie apart;
@@ -93,8 +93,8 @@ struct job {
     uint64_t max_delay_ms;
     uint32_t epoch;     /* Of the current or last lease; 0 = never claimed. */
     uint64_t lease_ms;  /* Asked at the last claim. */
-    uint64_t lease_at;  /* When the lease ends; kept by cancel. */
-    uint64_t run_at;    /* Scheduled and retrying only. */
+    uint64_t lease_at;  /* When the lease ends; 0 when not active, but kept by cancel. */
+    uint64_t run_at;    /* Scheduled and retrying only, and held from there. */
     uint64_t expire_at; /* 0 = never. */
     uint64_t ready_at;  /* When it last became pending. */
     uint64_t move_seq;  /* Of its last state change; while pending, its place in the order. */
@@ -109,9 +109,11 @@ struct job {
     uint32_t more_size;
     uint64_t more_hash; /* 0 = no row. */
     struct lease_end end;
-    struct slice worker_id; /* While active; kept by cancel. */
+    struct slice worker_id; /* Of the last attempt; see job_shows_worker. */
     struct slice hostname;
-    struct slice result; /* JSON. */
+    struct slice result; /* JSON of the last ack; only of a terminal job. */
+    struct job_hold hold;
+    uint32_t revision; /* How often it was sent back with feedback. */
 };
 
 struct job_more {
@@ -119,14 +121,23 @@ struct job_more {
     struct slice checkpoint;
     struct slice progress;
     struct slice traceparent;
+    struct slice result; /* Of an ack before the job was retried: live rows stay small. */
+    struct slice feedback_text;
+    struct slice feedback_by;
+    uint64_t feedback_at;
 };
 
+/* What a job has as numbered records: its errors, and how its attempts ended but the last. */
 struct error_row {
     uint32_t attempt;
     struct slice error;
     struct slice backtrace;
     struct slice kind;
     uint64_t created_at;
+    uint32_t outcome; /* enum job_outcome; OUTCOME_NONE: no attempt ended with it. */
+    uint64_t started_at;
+    struct slice worker_id;
+    struct slice hostname;
 };
 
 extern const struct message meta_row_message;
@@ -137,6 +148,13 @@ extern const struct message error_row_message;
 
 /* When the job is next due: its run, the end of its lease or its expiry; 0 = never. */
 uint64_t job_due_ns(const struct job *job);
+
+/* True while the worker of its last attempt is shown: the job is active, or was when it was
+ * cancelled. */
+bool job_shows_worker(const struct job *job);
+
+/* Empties the texts of a job whose row's bytes are going away: its numbers stay. */
+void job_forget_texts(struct job *job);
 
 /* True when the job may not be handed out any more at `now_ns`. */
 bool job_is_expired(const struct job *job, uint64_t now_ns);

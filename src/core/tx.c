@@ -9,6 +9,7 @@
 
 #define SCRATCH_MAX (64 * MIB)
 #define SCRATCH_KEEP (1 * MIB)
+#define PEEK_MAX (16 * MIB) /* More than any row has. */
 
 enum undo_kind { UNDO_ROW, UNDO_INDEX, UNDO_QUEUE, UNDO_QUEUE_NEW };
 
@@ -65,6 +66,7 @@ void tx_begin(struct tx *tx, struct arena *arena, uint64_t now_ns, uint64_t stat
     tx->undo_count = 0;
     tx->event_count = 0;
     tx->scratch.size_max = SCRATCH_MAX;
+    tx->peek.size_max = PEEK_MAX;
 }
 
 void tx_done(struct tx *tx)
@@ -72,6 +74,7 @@ void tx_done(struct tx *tx)
     free(tx->undos);
     free(tx->events);
     buf_done(&tx->scratch);
+    arena_done(&tx->peek);
 }
 
 enum err_code tx_fail(struct tx *tx, enum err_code code, const char *text)
@@ -152,7 +155,8 @@ static struct undo *push_undo(struct tx *tx, enum undo_kind kind)
     return undo;
 }
 
-struct slice tx_get(struct tx *tx, enum table table, const struct row_key *key)
+static struct slice get_into(struct tx *tx, enum table table, const struct row_key *key,
+                             struct arena *arena)
 {
     struct slice value = {0};
     struct err err;
@@ -160,12 +164,23 @@ struct slice tx_get(struct tx *tx, enum table table, const struct row_key *key)
     if (tx_failed(tx)) {
         return value;
     }
-    if (tx->kv->get(tx->kv->self, (uint8_t)table, row_key_slice(key), tx->arena, &value, &err) !=
+    if (tx->kv->get(tx->kv->self, (uint8_t)table, row_key_slice(key), arena, &value, &err) !=
         ERR_NONE) {
         (void)tx_fail(tx, err.code, err.text);
         return slice_of(NULL, 0);
     }
     return value;
+}
+
+struct slice tx_get(struct tx *tx, enum table table, const struct row_key *key)
+{
+    return get_into(tx, table, key, tx->arena);
+}
+
+struct slice tx_peek(struct tx *tx, enum table table, const struct row_key *key)
+{
+    arena_clear(&tx->peek);
+    return get_into(tx, table, key, &tx->peek);
 }
 
 static void kv_put(struct tx *tx, enum table table, const struct row_key *key, struct slice value,
@@ -235,6 +250,22 @@ void tx_forget(struct tx *tx, enum table table, const struct row_key *key, uint6
     assert(hash != 0);
     tx->state_hash -= hash;
     kv_remove(tx, table, key);
+}
+
+void tx_drop(struct tx *tx, enum table table, const struct row_key *key, uint64_t hash)
+{
+    struct slice old;
+
+    if (!tx->in_unit) {
+        tx_forget(tx, table, key, hash);
+        return;
+    }
+    old = tx_get(tx, table, key);
+    if (!old.data) {
+        (void)tx_fail(tx, ERR_CORRUPT, "a row that a job names is missing");
+        return;
+    }
+    tx_delete(tx, table, key, old);
 }
 
 struct slice tx_encode(struct tx *tx, const struct message *message, const void *record)

@@ -39,6 +39,7 @@ struct tx {
     uint32_t event_count;
     uint32_t event_room;
     struct buf scratch; /* For encoding rows. */
+    struct arena peek;  /* Of the row that tx_peek read last. */
 };
 
 struct savepoint {
@@ -84,6 +85,10 @@ uint64_t tx_after(const struct tx *tx, uint64_t ms);
  */
 struct slice tx_get(struct tx *tx, enum table table, const struct row_key *key);
 
+/* The same for a row that is only looked at: valid until the next peek. It takes nothing of the
+ * entry's memory, however many large rows an entry looks at. */
+struct slice tx_peek(struct tx *tx, enum table table, const struct row_key *key);
+
 /* Writes a row. `old` is its present value (data NULL = none), as read by tx_get; `flags` as in
  * kv.h. */
 void tx_put(struct tx *tx, enum table table, const struct row_key *key, struct slice old,
@@ -95,6 +100,10 @@ void tx_delete(struct tx *tx, enum table table, const struct row_key *key, struc
 /* Removes a row of which only the hash is known. Can not be undone: not in a unit, and the
  * operation must not fail after it. */
 void tx_forget(struct tx *tx, enum table table, const struct row_key *key, uint64_t hash);
+
+/* Removes a row of which size and hash are known: reads it first only where that may be undone.
+ * The caller has reserved `size` then (tx->in_unit); the operation must not fail after it. */
+void tx_drop(struct tx *tx, enum table table, const struct row_key *key, uint64_t hash);
 
 /* The record in wire form, valid until the next call; empty and failed when there is no memory. */
 struct slice tx_encode(struct tx *tx, const struct message *message, const void *record);

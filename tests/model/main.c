@@ -20,6 +20,7 @@
 #define OPS_DEFAULT 20000
 #define ENTRY_OPS 12
 #define RECENT 24
+#define CODES (OP_PRIORITY + 1)
 
 struct planned {
     const struct op_spec *spec;
@@ -42,8 +43,8 @@ struct run {
     struct core_applied applied;
     uint64_t index;
     uint64_t clock_ns;
-    uint64_t agreed[OP_RESUME + 1];
-    uint64_t refused[OP_RESUME + 1];
+    uint64_t agreed[CODES];
+    uint64_t refused[CODES];
 };
 
 static uint32_t draw(struct run *run, uint32_t bound)
@@ -80,25 +81,26 @@ static struct slice draw_json(struct run *run)
     return pick(run, values, ARRAY_COUNT(values));
 }
 
-/* How far back the first active job behind some recent place is. */
-static uint32_t draw_active(struct run *run)
+/* How far back the first job in that state behind some recent place is. */
+static uint32_t draw_in_state(struct run *run, enum job_state state)
 {
     uint32_t count = run->model->job_count;
     uint32_t start = draw(run, 4 * RECENT);
 
     for (uint32_t back = start; back < count && back < start + 1000; back++) {
-        if (run->model->jobs[count - 1 - back].state == JOB_ACTIVE) {
+        if (run->model->jobs[count - 1 - back].state == state) {
             return back;
         }
     }
     return start;
 }
 
-/* A job id, mostly of an active or recent job; now and then none. */
-static struct slice draw_job(struct run *run, const struct model_job **ret_job)
+/* A job id, mostly of a job in that state or a recent one; now and then none. */
+static struct slice draw_job_in(struct run *run, enum job_state state,
+                                const struct model_job **ret_job)
 {
     uint32_t count = run->model->job_count;
-    uint32_t back = draw(run, 3)    ? draw_active(run)
+    uint32_t back = draw(run, 3)    ? draw_in_state(run, state)
                     : draw(run, 10) ? draw(run, RECENT)
                                     : draw(run, count + 1);
 
@@ -108,6 +110,11 @@ static struct slice draw_job(struct run *run, const struct model_job **ret_job)
     }
     *ret_job = &run->model->jobs[count - 1 - back];
     return slice_text(arena_printf(&run->requests, "%s", (*ret_job)->id.text));
+}
+
+static struct slice draw_job(struct run *run, const struct model_job **ret_job)
+{
+    return draw_job_in(run, JOB_ACTIVE, ret_job);
 }
 
 /* No token, the current one, an older or later one, another job's, or rubbish. */
@@ -206,6 +213,68 @@ static void draw_heartbeat(struct run *run, struct op_heartbeat *op)
     op->jobs = (struct list){.items = items, .count = count};
 }
 
+static void draw_hold(struct run *run, struct op_hold *op)
+{
+    static const char *const words[] = {"", "why", "so"};
+    const struct model_job *job;
+
+    op->job_id = draw_job_in(run, draw(run, 2) ? JOB_PENDING : JOB_RETRYING, &job);
+    op->reason = pick(run, words, ARRAY_COUNT(words));
+    op->by = pick(run, words, ARRAY_COUNT(words));
+}
+
+static void draw_reject(struct run *run, struct op_reject *op)
+{
+    static const char *const patches[] = {"", "{\"p\":1}", "7"};
+    const struct model_job *job;
+
+    op->job_id = draw_job_in(run, JOB_HELD, &job);
+    op->revise = draw(run, 2) != 0;
+    op->reason = slice_text(draw(run, 2) ? "no" : "");
+    op->feedback = slice_text(op->revise != (draw(run, 20) == 0) ? "f" : "");
+    if (op->revise && draw(run, 2)) {
+        op->payload_patch = pick(run, patches, ARRAY_COUNT(patches));
+    } else if (op->revise) {
+        op->payload = draw_json(run);
+    }
+}
+
+/* The operations on one job, which is mostly in a state that they take. */
+static void draw_job_op(struct run *run, uint32_t code, void *request)
+{
+    static const enum job_state retried[] = {JOB_DEAD, JOB_COMPLETED, JOB_CANCELLED, JOB_SCHEDULED};
+    const struct model_job *job;
+    struct op_move *move = request;
+    struct op_priority *priority = request;
+
+    switch (code) {
+    case OP_RETRY:
+        ((struct op_job *)request)->job_id =
+            draw_job_in(run, retried[draw(run, ARRAY_COUNT(retried))], &job);
+        break;
+    case OP_MOVE:
+        move->job_id = draw_job_in(run, draw(run, JOB_STATE_COUNT), &job);
+        move->queue = draw_queue(run);
+        break;
+    case OP_HOLD:
+        draw_hold(run, request);
+        break;
+    case OP_APPROVE:
+        ((struct op_approve *)request)->job_id = draw_job_in(run, JOB_HELD, &job);
+        break;
+    case OP_REJECT:
+        draw_reject(run, request);
+        break;
+    case OP_PRIORITY:
+        priority->has = 1;
+        priority->job_id = draw_job_in(run, JOB_PENDING, &job);
+        priority->priority = draw(run, 4);
+        break;
+    default:
+        ((struct op_job *)request)->job_id = draw_job(run, &job);
+    }
+}
+
 static void draw_request(struct run *run, uint32_t code, void *request)
 {
     const struct model_job *job;
@@ -234,22 +303,25 @@ static void draw_request(struct run *run, uint32_t code, void *request)
     case OP_HEARTBEAT:
         draw_heartbeat(run, request);
         break;
-    case OP_CANCEL:
-        ((struct op_cancel *)request)->job_id = draw_job(run, &job);
-        break;
     case OP_TICK:
         core_tick(run->core, request);
         break;
-    default:
+    case OP_PAUSE:
+    case OP_RESUME:
         ((struct op_pause *)request)->queue = draw_queue(run);
+        break;
+    default:
+        draw_job_op(run, code, request);
     }
 }
 
 static uint32_t draw_code(struct run *run, bool in_unit)
 {
-    static const uint8_t codes[] = {OP_ENQUEUE, OP_ENQUEUE,   OP_ENQUEUE, OP_ENQUEUE, OP_FETCH,
-                                    OP_FETCH,   OP_FETCH,     OP_ACK,     OP_ACK,     OP_FAIL,
-                                    OP_FAIL,    OP_HEARTBEAT, OP_CANCEL,  OP_TICK,    OP_TICK};
+    static const uint8_t codes[] = {
+        OP_ENQUEUE, OP_ENQUEUE,  OP_ENQUEUE, OP_ENQUEUE, OP_FETCH,     OP_FETCH,  OP_FETCH,
+        OP_ACK,     OP_ACK,      OP_FAIL,    OP_FAIL,    OP_HEARTBEAT, OP_CANCEL, OP_TICK,
+        OP_TICK,    OP_RETRY,    OP_DELETE,  OP_MOVE,    OP_HOLD,      OP_HOLD,   OP_APPROVE,
+        OP_REJECT,  OP_PRIORITY, OP_FETCH,   OP_ACK,     OP_ACK};
     uint32_t code = draw(run, 25)  ? codes[draw(run, ARRAY_COUNT(codes))]
                     : draw(run, 2) ? OP_RESUME
                                    : OP_PAUSE;
@@ -417,6 +489,12 @@ static void compare_job(struct run *run, const struct model_job *want)
     expect_text(run, "result", have->result, &want->result);
     expect_text(run, "worker_id", have->worker_id, &want->worker);
     expect_text(run, "hostname", have->hostname, &want->host);
+    expect_text(run, "hold_reason", have->hold_reason, &want->reason);
+    expect_text(run, "feedback", have->feedback ? have->feedback->text : slice_of(NULL, 0),
+                &want->feedback);
+    if ((have->hold != NULL) != (want->state == JOB_HELD) || have->revision != want->revision) {
+        complain(run, "hold or revision of a job");
+    }
     expect_text(run, "queue", have->queue, &run->model->queues[want->queue].name);
     if (have->state != want->state || have->priority != want->priority ||
         have->attempt != want->attempt || have->max_retries != want->max_retries) {
@@ -428,7 +506,7 @@ static void compare_job(struct run *run, const struct model_job *want)
         have->lease_expires_at != want->lease_end) {
         complain(run, "a time of a job");
     }
-    if (have->errors.count != (want->errors < 50 ? want->errors : 50)) {
+    if (have->errors.count != model_errors(want)) {
         complain(run, "the number of error records");
     }
     if (have->errors.count) {
@@ -472,6 +550,7 @@ static void compare_queue(struct run *run, const struct queue_object *have)
         have->active != model_count(model, at, JOB_ACTIVE) ||
         have->scheduled != model_count(model, at, JOB_SCHEDULED) ||
         have->retrying != model_count(model, at, JOB_RETRYING) ||
+        have->held != model_count(model, at, JOB_HELD) ||
         have->completed != model_count(model, at, JOB_COMPLETED) ||
         have->dead != model_count(model, at, JOB_DEAD) ||
         have->cancelled != model_count(model, at, JOB_CANCELLED) ||
@@ -507,7 +586,7 @@ static void compare_all(struct run *run)
 
 static void open_core(struct run *run)
 {
-    struct core_options options = {.retention_ms = 60000, .events_max = 3000};
+    struct core_options options = {UINT64_C(60000), 3000};
     struct kv_mark mark = kv_mem_committed(run->mem);
     struct err err;
 
@@ -636,7 +715,7 @@ int main(int argc, char **argv)
     finish(&run);
     (void)printf("model: seed %llu, %llu operations, %u jobs\n", (unsigned long long)run.seed,
                  (unsigned long long)run.op, run.model->job_count);
-    for (uint32_t i = OP_ENQUEUE; i <= OP_RESUME; i++) {
+    for (uint32_t i = OP_ENQUEUE; i < CODES; i++) {
         (void)printf("  %-9s %6llu agreed, %llu of them refused\n", op_find(i)->name,
                      (unsigned long long)run.agreed[i], (unsigned long long)run.refused[i]);
     }

@@ -94,6 +94,8 @@ static void become_pending(struct model *model, struct model_job *job)
 static void end(struct model *model, struct model_job *job, enum job_state state)
 {
     job->state = state;
+    job->reason.text[0] = '\0';
+    job->by.text[0] = '\0';
     job->run_at = 0;
     job->ended_at = model->now_ns;
     if (state == JOB_DEAD) {
@@ -108,10 +110,25 @@ static void stop_running(struct model_job *job)
     job->host.text[0] = '\0';
 }
 
+static void add_record(struct model_job *job, bool is_error)
+{
+    job->is_error[job->records++ % MODEL_RECORDS_MAX] = is_error;
+}
+
 static void add_error(struct model_job *job, struct slice text)
 {
-    job->errors++;
+    add_record(job, true);
     set_text(&job->last_error, text);
+}
+
+uint32_t model_errors(const struct model_job *job)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < MODEL_RECORDS_MAX && i < job->records; i++) {
+        count += job->is_error[i] ? 1 : 0;
+    }
+    return count;
 }
 
 static uint16_t enqueue(struct model *model, const struct op_enqueue *op,
@@ -200,7 +217,17 @@ static void claim(struct model *model, const struct op_fetch *op, struct model_j
         .tags = copy(model, job->tags.text),
         .lease_token = copy(model, token),
         .lease_expires_at = job->lease_end,
+        .revision = job->revision,
     };
+    if (job->revision) {
+        struct job_feedback *feedback = arena_array(model->arena, 1, sizeof(*feedback));
+
+        assert(feedback);
+        *feedback = (struct job_feedback){.text = copy(model, job->feedback.text),
+                                          .at = job->feedback_at,
+                                          .revision = job->revision};
+        ret->feedback = feedback;
+    }
 }
 
 static uint16_t fetch(struct model *model, const struct op_fetch *op, struct op_fetch_reply *reply)
@@ -290,7 +317,9 @@ static uint16_t ack(struct model *model, const struct op_ack *op, struct op_ack_
     }
     if (!repeated) {
         stop_running(job);
-        set_text(&job->result, op->result);
+        if (op->result.size) {
+            set_text(&job->result, op->result);
+        }
         if (op->checkpoint.size) {
             set_text(&job->checkpoint, op->checkpoint);
         }
@@ -419,8 +448,7 @@ static uint16_t heartbeat(struct model *model, const struct op_heartbeat *op,
     return REPLY_NONE;
 }
 
-static uint16_t cancel(struct model *model, const struct op_cancel *op,
-                       struct op_cancel_reply *reply)
+static uint16_t cancel(struct model *model, const struct op_job *op, struct op_job_reply *reply)
 {
     struct model_job *job = find_slice(model, op->job_id);
     bool active = job && job->state == JOB_ACTIVE;
@@ -436,6 +464,189 @@ static uint16_t cancel(struct model *model, const struct op_cancel *op,
     return REPLY_NONE;
 }
 
+static uint16_t retry(struct model *model, const struct op_job *op, struct op_job_reply *reply)
+{
+    struct model_job *job = find_slice(model, op->job_id);
+
+    if (!job || (job->state != JOB_SCHEDULED && !job_state_is_terminal(job->state))) {
+        return REPLY_RETRY_ERROR;
+    }
+    if (job->state == JOB_COMPLETED || (job->state == JOB_CANCELLED && job->lease_end)) {
+        add_record(job, false);
+    }
+    if (job->expire_at && job->expire_at <= model->now_ns) {
+        job->expire_at = 0;
+    }
+    if (job->state != JOB_SCHEDULED) {
+        job->completed_at = 0;
+        job->failed_at = 0;
+    }
+    stop_running(job);
+    job->attempt = 0;
+    become_pending(model, job);
+    reply->status = slice_text("retried");
+    return REPLY_NONE;
+}
+
+static uint16_t delete(struct model *model, const struct op_job *op, struct op_job_reply *reply)
+{
+    struct model_job *job = find_slice(model, op->job_id);
+
+    if (!job) {
+        return REPLY_NOT_FOUND;
+    }
+    job->gone = true;
+    reply->status = slice_text("deleted");
+    return REPLY_NONE;
+}
+
+static uint16_t move(struct model *model, const struct op_move *op, struct op_job_reply *reply)
+{
+    struct model_job *job = find_slice(model, op->job_id);
+    uint32_t queue;
+
+    if (op->queue.size == 0) {
+        return REPLY_VALIDATION_ERROR;
+    }
+    if (!job) {
+        return REPLY_MOVE_ERROR;
+    }
+    queue = make_queue(model, op->queue);
+    if (queue != job->queue) {
+        job->queue = queue;
+        job->ready_order = ++model->ready_order;
+        job->ready_at = job->state == JOB_PENDING ? model->now_ns : job->ready_at;
+    }
+    reply->status = slice_text("moved");
+    return REPLY_NONE;
+}
+
+static uint16_t set_priority(struct model *model, const struct op_priority *op,
+                             struct op_job_reply *reply)
+{
+    struct model_job *job = find_slice(model, op->job_id);
+
+    if (!job || job_state_is_terminal(job->state)) {
+        return REPLY_PRIORITY_ERROR;
+    }
+    if (job->priority != op->priority && job->state == JOB_PENDING) {
+        become_pending(model, job);
+    }
+    job->priority = op->priority;
+    reply->status = slice_text("ok");
+    return REPLY_NONE;
+}
+
+static uint16_t hold(struct model *model, const struct op_hold *op, struct op_job_reply *reply)
+{
+    struct model_job *job = find_slice(model, op->job_id);
+
+    if (!job || job->state == JOB_HELD || job_state_is_terminal(job->state)) {
+        return REPLY_HOLD_ERROR;
+    }
+    job->held_from = job->state;
+    job->state = JOB_HELD;
+    set_text(&job->reason, op->reason);
+    set_text(&job->by, op->by);
+    if (job->held_from == JOB_ACTIVE) {
+        add_record(job, false);
+        stop_running(job);
+        note_end(job, 'h');
+    }
+    reply->status = slice_text("held");
+    return REPLY_NONE;
+}
+
+/* Held no more. */
+static void let_go(struct model *model, struct model_job *job)
+{
+    job->reason.text[0] = '\0';
+    job->by.text[0] = '\0';
+    become_pending(model, job);
+}
+
+static uint16_t approve(struct model *model, const struct op_approve *op,
+                        struct op_job_reply *reply)
+{
+    struct model_job *job = find_slice(model, op->job_id);
+    uint64_t run_at;
+
+    if (!job || job->state != JOB_HELD) {
+        return REPLY_APPROVE_ERROR;
+    }
+    run_at = job->run_at;
+    let_go(model, job);
+    if (run_at > model->now_ns) {
+        job->run_at = run_at;
+        job->state = job->held_from;
+        reply->state = job->state;
+    }
+    reply->status = slice_text("pending");
+    return REPLY_NONE;
+}
+
+/* The text with {"name":value} merged into it, by looking at it as the few shapes that are drawn.
+ */
+static void merge(struct model_text *text, const char *member, bool only_objects)
+{
+    size_t size = strlen(text->text);
+    char inside[MODEL_TEXT_MAX] = "";
+
+    if (only_objects && size > 0 && text->text[0] != '{') {
+        return;
+    }
+    if (size > 0 && text->text[0] == '{') {
+        (void)snprintf(inside, sizeof(inside), "%.*s", (int)size - 2, text->text + 1);
+    }
+    if (!strstr(inside, member)) {
+        int length = snprintf(text->text, sizeof(text->text), "{%s%s%s}", inside,
+                              inside[0] ? "," : "", member);
+
+        assert(length < (int)sizeof(text->text));
+    }
+}
+
+static void revise(struct model *model, const struct op_reject *op, struct model_job *job)
+{
+    if (op->payload.size) {
+        set_text(&job->payload, op->payload);
+    } else if (slice_is(op->payload_patch, "{\"p\":1}")) {
+        merge(&job->payload, "\"p\":1", false);
+    } else if (op->payload_patch.size) {
+        set_text(&job->payload, op->payload_patch);
+    }
+    merge(&job->checkpoint, "\"feedback\":\"f\"", true);
+    set_text(&job->feedback, op->feedback);
+    job->feedback_at = model->now_ns;
+    job->revision++;
+    job->attempt = 0;
+    let_go(model, job);
+}
+
+static uint16_t reject(struct model *model, const struct op_reject *op, struct op_job_reply *reply)
+{
+    struct model_job *job = find_slice(model, op->job_id);
+    char text[MODEL_TEXT_MAX];
+
+    if (op->revise ? op->feedback.size == 0 || (op->payload.size && op->payload_patch.size)
+                   : op->feedback.size || op->payload.size || op->payload_patch.size) {
+        return REPLY_VALIDATION_ERROR;
+    }
+    if (!job || job->state != JOB_HELD) {
+        return REPLY_REJECT_ERROR;
+    }
+    if (op->revise) {
+        revise(model, op, job);
+    } else {
+        (void)snprintf(text, sizeof(text), "rejected%s%.*s", op->reason.size ? ": " : "",
+                       (int)op->reason.size, op->reason.size ? (const char *)op->reason.data : "");
+        add_error(job, slice_text(text));
+        end(model, job, JOB_DEAD);
+    }
+    reply->status = slice_text(op->revise ? "pending" : "dead");
+    return REPLY_NONE;
+}
+
 static uint64_t due_of(const struct model_job *job)
 {
     uint64_t never = UINT64_MAX;
@@ -447,7 +658,7 @@ static uint64_t due_of(const struct model_job *job)
     if (job->state == JOB_ACTIVE) {
         return job->lease_end;
     }
-    return job->run_at && job->run_at < expire ? job->run_at : expire;
+    return job->state != JOB_HELD && job->run_at && job->run_at < expire ? job->run_at : expire;
 }
 
 static struct model_job *first_due(struct model *model)
@@ -527,6 +738,20 @@ uint16_t model_apply(struct model *model, uint32_t code, const void *request, vo
         return set_paused(model, ((const struct op_pause *)request)->queue, true, reply);
     case OP_RESUME:
         return set_paused(model, ((const struct op_resume *)request)->queue, false, reply);
+    case OP_RETRY:
+        return retry(model, request, reply);
+    case OP_DELETE:
+        return delete (model, request, reply);
+    case OP_MOVE:
+        return move(model, request, reply);
+    case OP_HOLD:
+        return hold(model, request, reply);
+    case OP_APPROVE:
+        return approve(model, request, reply);
+    case OP_REJECT:
+        return reject(model, request, reply);
+    case OP_PRIORITY:
+        return set_priority(model, request, reply);
     default:
         abort();
     }

@@ -11,7 +11,8 @@
 
 #define MODEL_JOBS_MAX 30000
 #define MODEL_QUEUES_MAX 16
-#define MODEL_TEXT_MAX 48
+#define MODEL_TEXT_MAX 64
+#define MODEL_RECORDS_MAX 50
 
 struct model_text {
     char text[MODEL_TEXT_MAX]; /* "" = absent. */
@@ -45,7 +46,8 @@ struct model_job {
     uint32_t last_state;
     uint64_t last_next_at;
     uint32_t last_remaining;
-    uint32_t errors;
+    uint32_t records;                 /* Ever; the last 50 are kept. */
+    bool is_error[MODEL_RECORDS_MAX]; /* Or only an attempt that ended, by number mod 50. */
     struct model_text last_error;
     struct model_text payload;
     struct model_text tags;
@@ -54,6 +56,12 @@ struct model_job {
     struct model_text result;
     struct model_text worker;
     struct model_text host;
+    enum job_state held_from;
+    struct model_text reason;
+    struct model_text by;
+    struct model_text feedback;
+    uint64_t feedback_at;
+    uint32_t revision;
 };
 
 struct model_queue {
@@ -81,6 +89,9 @@ uint16_t model_apply(struct model *model, uint32_t code, const void *request, vo
 
 /* The job of that id; NULL when there is none. */
 struct model_job *model_find(struct model *model, const char *id);
+
+/* How many records of errors are kept, and of attempts that ended with a record or run. */
+uint32_t model_errors(const struct model_job *job);
 
 /* Jobs of a queue in a state. */
 uint64_t model_count(const struct model *model, uint32_t queue, enum job_state state);

@@ -252,7 +252,7 @@ static void heartbeat(struct client *client)
 static void cancel(struct client *client)
 {
     struct clients *all = client->all;
-    struct op_cancel op = {0};
+    struct op_job op = {0};
     const struct known_job *job;
 
     if (all->ledger->job_count == 0) {

@@ -437,7 +437,7 @@ struct outcome *node_fixture_enqueue_sized(struct node_fixture *fixture, const c
 
 struct outcome *node_fixture_cancel(struct node_fixture *fixture, const char *job_id)
 {
-    struct op_cancel request = {.job_id = slice_text(job_id)};
+    struct op_job request = {.job_id = slice_text(job_id)};
     struct outcome *outcome = node_fixture_outcome(fixture);
 
     node_fixture_submit(fixture, "cancel", &request, outcome);

@@ -180,18 +180,6 @@ static struct job make_job(const struct tx *tx, const struct op_enqueue *op)
     return job;
 }
 
-static void store_payload(struct tx *tx, struct job *job, struct slice payload)
-{
-    struct row_key key = job_row_key(job->key);
-
-    if (payload.size == 0 || slice_is(payload, "{}")) {
-        return;
-    }
-    tx_put(tx, TABLE_PAYLOAD, &key, slice_of(NULL, 0), payload, KV_FRESH);
-    job->payload_size = (uint32_t)payload.size;
-    job->payload_hash = row_hash(TABLE_PAYLOAD, row_key_slice(&key), payload);
-}
-
 static void store_more(struct tx *tx, struct job *job, const struct op_enqueue *op)
 {
     struct job_more more = {
@@ -233,7 +221,7 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
     tx->meta->job_seq++;
     job = make_job(tx, op);
     job.queue = queue->number;
-    store_payload(tx, &job, op->payload);
+    job_payload_save(tx, &job, op->payload, slice_of(NULL, 0));
     store_more(tx, &job, op);
     tx_queue_edit(tx, queue);
     queue->row.enqueued_total++;

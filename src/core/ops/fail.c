@@ -118,7 +118,7 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
     const struct op_fail *op = request;
     struct op_fail_reply *reply = ret_reply;
     struct lease_request lease = {op->job_id, op->lease_token, LEASE_VERB_FAIL, REPLY_FAIL_ERROR};
-    struct error_row error = {0};
+    struct error_row error = {.outcome = OUTCOME_FAILED};
     bool repeated;
     struct job job;
 

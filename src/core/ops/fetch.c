@@ -70,6 +70,11 @@ static const struct field job_fields[] = {
     {ROW(FIELD_TEXT, 9, lease_token, "send it back with ack, fail and heartbeat")},
     {ROW(FIELD_TIME, 10, lease_expires_at, "heartbeat before then")},
     {ROW(FIELD_TEXT, 11, traceparent, "W3C trace context of the enqueue")},
+    {
+        ROW(FIELD_MESSAGE, 12, feedback, "of whoever sent it back"),
+        .sub = &job_feedback_message,
+    },
+    {ROW(FIELD_U32, 13, revision, "how often it was sent back with feedback")},
 };
 
 #undef ROW
@@ -151,6 +156,14 @@ static void read_parts(struct tx *tx, const struct job *job, struct op_fetch_job
     ret_job->checkpoint = more.checkpoint;
     ret_job->tags = more.tags;
     ret_job->traceparent = more.traceparent;
+    if (more.feedback_at) {
+        struct job_feedback *feedback = tx_array(tx, 1, sizeof(*feedback));
+
+        if (feedback) {
+            *feedback = job_feedback_of(job, &more);
+            ret_job->feedback = feedback;
+        }
+    }
 }
 
 static void deliver(struct tx *tx, struct claim *claim, const struct queue *queue, struct job *job)
@@ -175,6 +188,7 @@ static void deliver(struct tx *tx, struct claim *claim, const struct queue *queu
         .lease_token = lease_token_text(job->key, job->epoch, tx->arena),
         .lease_expires_at = job->lease_at,
         .priority = job->priority,
+        .revision = job->revision,
     };
     read_parts(tx, job, reply);
 }
