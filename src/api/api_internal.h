@@ -31,6 +31,11 @@ enum route_body {
     BODY_REQUIRED,
 };
 
+enum route_flag {
+    ROUTE_READS = 1 << 0,  /* Changes nothing although it is not a GET. */
+    ROUTE_NO_KEY = 1 << 1, /* Takes no Idempotency-Key: lease tokens do that work. */
+};
+
 struct route {
     enum http_method method;
     const char *path; /* "/api/v1/ack/{job_id}": a name in braces is a parameter. */
@@ -41,6 +46,7 @@ struct route {
     const struct message *request; /* Of the body, when it is not the operation's. */
     const struct message *reply;   /* Of the answer, when it is not the operation's. */
     bool reply_list;               /* The answer is an array of `reply`. */
+    uint8_t flags;                 /* enum route_flag. */
     route_fn handle;
     const char *help;
 };
@@ -53,8 +59,10 @@ struct call {
     const struct route *route;
     struct slice params[ROUTE_PARAMS_MAX]; /* Decoded, in the order of the path. */
     struct op_head head;
+    bool again;            /* The reply is the first outcome of a keyed request. */
     void *record;          /* What the body was read into. */
     struct waiter *waiter; /* While a fetch waits. */
+    node_done done;        /* Of call_submit. */
 };
 
 /* router.c */
@@ -66,10 +74,19 @@ const struct route *route_rows(uint32_t *ret_count);
 /* reply.c */
 void reply_json(struct call *call, uint16_t status, const struct message *message,
                 const void *record);
-void reply_receipt(struct call *call, uint16_t status, uint64_t index, uint64_t term);
+void reply_receipt(struct call *call, uint16_t status, const struct node_reply *reply);
 void reply_read(struct call *call, uint16_t status);
 void reply_error(struct call *call, const struct err *err);
 void error_body(struct buf *buf, const struct err *err, uint32_t retry_after_ms);
+
+/* operations.c */
+
+/* As node_submit, for the call; `done` gets the call. */
+enum err_code call_submit(struct call *call, const struct node_op *ops, uint32_t count, bool unit,
+                          node_done done, struct err *err) MUST_USE;
+
+/* idempotency.c */
+enum err_code idempotency_read(struct call *call, struct err *err) MUST_USE;
 
 /* body.c */
 enum err_code body_read(struct call *call, const struct message *message, void *ret_record,

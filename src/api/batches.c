@@ -165,8 +165,8 @@ static void submit_list(struct call *call, const struct op_spec *spec, const str
         ops[i] = (struct node_op){
             .spec = spec, .request = (uint8_t *)list->items + (size_t)i * spec->request->size};
     }
-    if (!node_submit(call->api->options.node, &call->head, ops, list->count, unit, done, call,
-                     &err)) {
+    call->head.list = !unit;
+    if (!call_submit(call, ops, list->count, unit, done, &err)) {
         return;
     }
     if (unit && err.code == ERR_TOO_LARGE) {
@@ -211,7 +211,7 @@ static void write_enqueued(struct call *call, const struct node_reply *reply)
     answer.job_ids = (struct list){.items = ids, .count = reply->count};
     answer.results = (struct list){.items = results, .count = reply->count};
     json_write(&enqueue_batch_reply_message, JSON_REST, &answer, &call->api->body);
-    reply_receipt(call, call->route->status, reply->index, reply->term);
+    reply_receipt(call, call->route->status, reply);
 }
 
 static void enqueue_batch_done(void *context, const struct node_reply *reply)
@@ -295,7 +295,7 @@ static void ack_batch_done(void *context, const struct node_reply *reply)
     }
     answer.results = (struct list){.items = items, .count = reply->count};
     json_write(&ack_batch_reply_message, JSON_REST, &answer, &call->api->body);
-    reply_receipt(call, call->route->status, reply->index, reply->term);
+    reply_receipt(call, call->route->status, reply);
 }
 
 void handle_ack_batch(struct call *call)

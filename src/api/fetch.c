@@ -51,7 +51,7 @@ static void fetch_done(void *context, const struct node_reply *reply)
         return;
     }
     if (reply->index) {
-        reply_receipt(call, 200, reply->index, reply->term);
+        reply_receipt(call, 200, reply);
     } else {
         reply_read(call, 200);
     }

@@ -41,6 +41,22 @@ static uint16_t status_of(const struct call *call, const struct op_result *resul
     return reply->unique_existing ? 200 : 201;
 }
 
+static void submitted(void *context, const struct node_reply *reply)
+{
+    struct call *call = context;
+
+    call->again = reply->again;
+    call->done(call, reply);
+}
+
+enum err_code call_submit(struct call *call, const struct node_op *ops, uint32_t count, bool unit,
+                          node_done done, struct err *err)
+{
+    call->done = done;
+    return node_submit(call->api->options.node, &call->head, ops, count, unit, submitted, call,
+                       err);
+}
+
 static void operation_done(void *context, const struct node_reply *reply)
 {
     struct call *call = context;
@@ -51,7 +67,7 @@ static void operation_done(void *context, const struct node_reply *reply)
         return;
     }
     json_write(result->spec->reply, JSON_REST, result->reply, &call->api->body);
-    reply_receipt(call, status_of(call, result), reply->index, reply->term);
+    reply_receipt(call, status_of(call, result), reply);
 }
 
 static void submit(struct call *call, const struct op_spec *spec)
@@ -60,8 +76,7 @@ static void submit(struct call *call, const struct op_spec *spec)
     struct err err;
 
     if (message_check(spec->request, call->record, &err) ||
-        node_submit(call->api->options.node, &call->head, &op, 1, false, operation_done, call,
-                    &err)) {
+        call_submit(call, &op, 1, false, operation_done, &err)) {
         reply_error(call, &err);
     }
 }

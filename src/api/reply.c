@@ -51,13 +51,19 @@ static void check_body(struct call *call, uint16_t *status)
     *status = 500;
 }
 
+/* Tells that the reply is the first outcome of a request that was repeated (A4). */
+static const char *again_header(const struct call *call)
+{
+    return call->again ? "Idempotency-Replayed: true\r\n" : "";
+}
+
 void reply_error(struct call *call, const struct err *err)
 {
     struct api *api = call->api;
     const struct reply_row *row = reply_row(reply_for_err(err));
     uint32_t retry_ms = row->code == ERR_BUSY ? node_retry_after_ms(api->options.node) : 0;
     char headers[700];
-    int size = snprintf(headers, sizeof(headers), "%s", api->headers);
+    int size = snprintf(headers, sizeof(headers), "%s%s", api->headers, again_header(call));
 
     if (retry_ms) {
         (void)snprintf(headers + size, sizeof(headers) - (size_t)size, "Retry-After: %u.%03u\r\n",
@@ -68,18 +74,18 @@ void reply_error(struct call *call, const struct err *err)
     send_body(call, row->status, headers);
 }
 
-void reply_receipt(struct call *call, uint16_t status, uint64_t index, uint64_t term)
+void reply_receipt(struct call *call, uint16_t status, const struct node_reply *reply)
 {
     struct api *api = call->api;
     char headers[900];
 
     check_body(call, &status);
-    (void)snprintf(headers, sizeof(headers),
-                   "%sX-Corvo-Index: %" PRIu64
-                   "\r\nX-Corvo-Durability: %s;quorum=1;voters=1;index=%" PRIu64 ";term=%" PRIu64
-                   "\r\n",
-                   api->headers, index, node_is_durable(api->options.node) ? "synced" : "unsynced",
-                   index, term);
+    (void)snprintf(
+        headers, sizeof(headers),
+        "%sX-Corvo-Index: %" PRIu64 "\r\nX-Corvo-Durability: %s;quorum=1;voters=1;index=%" PRIu64
+        ";term=%" PRIu64 "\r\n%s",
+        api->headers, reply->index, node_is_durable(api->options.node) ? "synced" : "unsynced",
+        reply->index, reply->term, again_header(call));
     send_body(call, status, headers);
 }
 

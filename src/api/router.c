@@ -172,18 +172,17 @@ static enum err_code check_consistency(const struct call *call, struct err *err)
 }
 
 /* What would be dropped silently is refused instead. */
-static enum err_code check_headers(const struct call *call, struct err *err)
+static enum err_code check_headers(struct call *call, struct err *err)
 {
     struct slice namespace = http_header_find(call->input, "X-Corvo-Namespace");
 
     if (namespace.size > 0 && !slice_is(namespace, "default")) {
         return err_reply(err, REPLY_UNSUPPORTED, "namespaces are not supported by this server");
     }
-    if (call->input->method != HTTP_GET && call->input->method != HTTP_HEAD &&
-        http_header_find(call->input, "Idempotency-Key").data) {
-        return err_reply(err, REPLY_UNSUPPORTED, "Idempotency-Key is not supported by this server");
+    if (call->route->method == HTTP_GET || (call->route->flags & ROUTE_READS)) {
+        return check_consistency(call, err);
     }
-    return call->route->method == HTTP_GET ? check_consistency(call, err) : ERR_NONE;
+    return idempotency_read(call, err);
 }
 
 static enum err_code prepare(struct call *call, struct err *err)

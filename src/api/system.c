@@ -117,6 +117,11 @@ void handle_status(struct call *call)
         status.pending_ops, status.overload_total, status.applied_ops_total, status.waiters,
         (double)status.turn_ns_max / 1e6, (double)status.turn_cpu_ns_max / 1e6,
         (double)status.tick_late_ns_max / 1e6, status.state_hash);
+    (void)buf_printf(body,
+                     ",\"idempotency\":{\"records\":%" PRIu64 ",\"replays_total\":%" PRIu64
+                     ",\"mismatches_total\":%" PRIu64 ",\"evicted_early_total\":%" PRIu64 "}",
+                     status.kept.records, status.keyed_again_total, status.keyed_mismatch_total,
+                     status.kept.evicted);
     write_log(body, &status);
     if (slice_is(verify, "true") && !write_verified(call)) {
         return;

@@ -30,6 +30,11 @@
 #define FEEDBACK_MAX (16 * KIB)
 #define PAYLOAD_PATCH_MAX (64 * KIB)
 
+/* Keyed requests (A4). */
+#define IDEMPOTENCY_KEY_MAX 128
+#define KEPT_KEY_MAX 24          /* Bytes of the hash of a key and its scope. */
+#define KEPT_SIZE_MAX (64 * KIB) /* Of one outcome. */
+
 /* Requests (A23, reference 1.9). */
 #define PAYLOAD_MAX_DEFAULT (256 * KIB)
 #define BODY_MAX_DEFAULT (16 * MIB)

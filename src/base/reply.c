@@ -23,6 +23,7 @@ static const struct reply_row rows[REPLY_COUNT] = {
     [REPLY_PRIORITY_ERROR] = {"PRIORITY_ERROR", 400, ERR_STATE},
     [REPLY_QUEUE_ERROR] = {"QUEUE_ERROR", 400, ERR_STATE},
     [REPLY_LEASE_LOST] = {"LEASE_LOST", 409, ERR_LEASE_LOST},
+    [REPLY_IDEMPOTENCY_MISMATCH] = {"IDEMPOTENCY_MISMATCH", 422, ERR_INVALID},
     [REPLY_PAYLOAD_TOO_LARGE] = {"PAYLOAD_TOO_LARGE", 413, ERR_TOO_LARGE},
     [REPLY_BODY_TOO_LARGE] = {"BODY_TOO_LARGE", 413, ERR_TOO_LARGE},
     [REPLY_BATCH_TOO_LARGE] = {"BATCH_TOO_LARGE", 413, ERR_TOO_LARGE},
@@ -51,6 +52,16 @@ const struct reply_row *reply_row(enum reply_code code)
 {
     assert(code < REPLY_COUNT);
     return &rows[code];
+}
+
+enum reply_code reply_find(struct slice name)
+{
+    for (uint32_t i = REPLY_NONE + 1; i < REPLY_COUNT; i++) {
+        if (slice_is(name, rows[i].name)) {
+            return (enum reply_code)i;
+        }
+    }
+    return REPLY_NONE;
 }
 
 enum reply_code reply_for_err(const struct err *err)

@@ -4,6 +4,7 @@
 #define BASE_REPLY_H
 
 #include "base/err.h"
+#include "base/slice.h"
 
 enum reply_code {
     REPLY_NONE,
@@ -22,6 +23,7 @@ enum reply_code {
     REPLY_PRIORITY_ERROR,
     REPLY_QUEUE_ERROR,
     REPLY_LEASE_LOST,
+    REPLY_IDEMPOTENCY_MISMATCH,
     REPLY_PAYLOAD_TOO_LARGE,
     REPLY_BODY_TOO_LARGE,
     REPLY_BATCH_TOO_LARGE,
@@ -45,6 +47,9 @@ struct reply_row {
 
 /* The row of a code below REPLY_COUNT; static memory. Any thread. */
 const struct reply_row *reply_row(enum reply_code code);
+
+/* The code of that name; REPLY_NONE when there is none. Any thread. */
+enum reply_code reply_find(struct slice name);
 
 /* The reply code that an error without one of its own is answered with. Any thread. */
 enum reply_code reply_for_err(const struct err *err);

@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "core/core_state.h"
 #include "core/entry.h"
+#include "core/keyed.h"
 #include "core/ops.h"
 #include "core/purge.h"
 
@@ -60,7 +61,7 @@ static void apply_op(struct tx *tx, const struct op_head *head, const void *requ
         return;
     }
     tx->head = head;
-    tx->in_unit = head->unit != 0;
+    tx->in_unit = head->unit != 0 || head->call != 0;
     result->err = (struct err){0};
     if (result->spec->apply(tx, request, reply, &result->err) != ERR_NONE) {
         tx_rollback(tx, &savepoint);
@@ -113,6 +114,7 @@ static enum err_code apply_ops(struct core *core, struct entry *entry, struct op
 {
     struct tx *tx = &core->tx;
     struct unit unit = {0};
+    struct keyed keyed = {0};
 
     for (uint32_t i = 0; i < entry->count; i++) {
         struct op_head *head = arena_alloc(tx->arena, sizeof(*head));
@@ -124,12 +126,21 @@ static enum err_code apply_ops(struct core *core, struct entry *entry, struct op
         if (entry_next(entry, tx->arena, &results[i].spec, head, &request, err) != ERR_NONE) {
             return err->code;
         }
-        apply_in_unit(tx, &unit, head, request, results, i);
+        if (head->call != keyed.number) {
+            keyed_end(tx, &keyed, results, i);
+            keyed_begin(tx, head, i, &keyed);
+        }
+        if (keyed.number && keyed.fate != KEYED_NEW) {
+            keyed_answer(tx, &keyed, results[i].spec, i, &results[i]);
+        } else {
+            apply_in_unit(tx, &unit, head, request, results, i);
+        }
         if (tx_failed(tx)) {
             *err = tx->fatal;
             return err->code;
         }
     }
+    keyed_end(tx, &keyed, results, entry->count);
     if (entry->rest.size > 0) {
         return err_set(err, ERR_CORRUPT, "an entry has bytes behind its operations");
     }
@@ -269,26 +280,33 @@ void core_set_options(struct core *core, const struct core_options *options)
 static bool options_differ(const struct core *core)
 {
     return core->options.retention_ms != core->meta.retention_ms ||
-           core->options.events_max != core->meta.events_max;
+           core->options.events_max != core->meta.events_max ||
+           kept_limits_differ(&core->meta, &core->options.kept);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 uint64_t core_next_due_ns(const struct core *core)
 {
     const struct index_job *first = index_first_due(&core->index);
     uint64_t due = first ? first->due_ns : UINT64_MAX;
-    uint64_t purge = purge_due_ns(&core->meta);
 
     if (options_differ(core) || purge_events_due(&core->meta)) {
         return core->meta.now_ns;
     }
-    return due < purge ? due : purge;
+    return earlier(earlier(due, purge_due_ns(&core->meta)), kept_due_ns(&core->meta));
 }
 
 void core_tick(const struct core *core, struct op_tick *ret_tick)
 {
     *ret_tick = (struct op_tick){0};
     if (options_differ(core)) {
-        ret_tick->has = 1u << (OP_TICK_HAS_RETENTION - 1) | 1u << (OP_TICK_HAS_EVENTS_MAX - 1);
+        ret_tick->has = 1u << (OP_TICK_HAS_RETENTION - 1) | 1u << (OP_TICK_HAS_EVENTS_MAX - 1) |
+                        1u << (OP_TICK_HAS_KEPT - 1);
+        ret_tick->kept = core->options.kept;
         ret_tick->retention_ms = core->options.retention_ms;
         ret_tick->events_max = core->options.events_max;
     }
@@ -304,4 +322,9 @@ uint64_t core_ready_count(const struct core *core, struct slice name)
 uint64_t core_live_count(const struct core *core)
 {
     return core->index.live_count;
+}
+
+struct core_kept_stats core_kept_stats(const struct core *core)
+{
+    return (struct core_kept_stats){core->meta.kept_count, core->meta.kept_evicted};
 }

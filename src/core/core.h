@@ -17,10 +17,13 @@ struct op_head {
     struct slice namespace;   /* Empty = default. */
     struct slice principal;   /* Who asked; empty while there is no authentication. */
     struct slice source;      /* Peer address. */
-    struct slice idempotency; /* Hash of the key and the request; empty = none. */
+    struct slice idempotency; /* Hash of the key and its scope (A4); empty = none. */
     struct slice traceparent; /* W3C; empty = none. */
     uint32_t
         unit; /* Operations of an entry with the same non-zero unit succeed or fail together. */
+    struct slice fingerprint; /* With a key: hash of the whole request. */
+    uint32_t call; /* With a key: operations of an entry with the same number are one request. */
+    bool list;     /* With a key: each operation stands alone, and the request succeeds anyhow. */
 };
 
 /* What an operation is. Codes are never reused. */
@@ -34,7 +37,14 @@ struct op_spec {
      * tx_fail. */
     enum err_code (*apply)(struct tx *tx, const void *request, void *ret_reply, struct err *err);
     const char *help;
+    const struct message *kept; /* What a keyed request keeps of the reply; NULL = as `reply`. */
 };
+
+/* The message in which a reply is kept, over the struct of spec->reply. Any thread. */
+static inline const struct message *op_spec_kept(const struct op_spec *spec)
+{
+    return spec->kept ? spec->kept : spec->reply;
+}
 
 /* The row of an operation code or name; NULL when there is none. Any thread. */
 const struct op_spec *op_find(uint32_t code);
@@ -58,6 +68,8 @@ struct op_result {
     struct err err;    /* code ERR_NONE: done. err.reply is the contract's word. */
     const void *reply; /* spec->reply's struct, valid until the arena is cleared. NULL on error. */
     bool of_unit;      /* err is that of another operation of its unit, which took this one back. */
+    bool of_call;      /* err is that of the keyed request as a whole: nothing was done. */
+    bool again;        /* Nothing was done: this is the first outcome of the keyed request. */
 };
 
 /* A queue that can deliver now and could not, or has more than it had, because of this entry. */
@@ -72,9 +84,17 @@ struct core_applied {
     uint32_t woken_count;
 };
 
+/* How long and how many outcomes of keyed requests are kept (A4). 0 = the default. */
+struct kept_limits {
+    uint64_t ttl_ms;     /* After that they are let go. */
+    uint64_t min_ttl_ms; /* Before that they are never. */
+    uint64_t max;        /* Records. */
+};
+
 struct core_options {
     uint64_t retention_ms; /* Of terminal jobs; 0 = for ever. */
     uint64_t events_max;   /* Events kept; 0 = store none. */
+    struct kept_limits kept;
 };
 
 /* A core over the rows of `kv`, its indexes built by one scan of the live rows (jobs that are not
@@ -115,6 +135,12 @@ uint64_t core_ready_count(const struct core *core, struct slice queue);
 
 /* How many jobs are live (not terminal) and their counts. */
 uint64_t core_live_count(const struct core *core);
+
+struct core_kept_stats {
+    uint64_t records; /* Outcomes of keyed requests that are kept. */
+    uint64_t evicted; /* Ever, before their time was over. */
+};
+struct core_kept_stats core_kept_stats(const struct core *core);
 
 /* Reads for GET: full job object (core/job.h: struct job_object and job_object_message) and queue
  * objects. */

@@ -1,5 +1,6 @@
 /* Is the core what its rows say? For tests and verify: nothing here runs while serving. */
 #include "core/core_state.h"
+#include "core/kept.h"
 
 /* Terminal jobs are not indexed: their counts live in the queue rows. */
 struct done_counts {
@@ -93,12 +94,59 @@ static enum err_code check_index(struct core *core, struct err *err)
     return err->code;
 }
 
+/* Outcomes of keyed requests and the rows of their ages. */
+struct kept_counts {
+    const struct meta_row *meta;
+    struct arena arena;
+    uint64_t records;
+    uint64_t ages;
+};
+
+static enum err_code count_kept(void *context, struct slice key, struct slice value,
+                                struct err *err)
+{
+    struct kept_counts *counts = context;
+    const struct meta_row *meta = counts->meta;
+    struct kept_age age;
+    uint64_t seq;
+
+    arena_clear(&counts->arena);
+    if (key.size > 1 && key.data[0] == 0) {
+        counts->records++;
+        return ERR_NONE;
+    }
+    if (!number_key_read(slice_from(key, 1), &seq) ||
+        protobuf_read(&kept_age_message, value, &counts->arena, &age, err) != ERR_NONE ||
+        seq < meta->kept_oldest || seq > meta->kept_seq || age.at_ns < meta->kept_oldest_at) {
+        return err_set(err, ERR_CORRUPT, "a kept outcome has no place in the order of their ages");
+    }
+    counts->ages++;
+    return ERR_NONE;
+}
+
+static enum err_code check_kept(struct core *core, struct err *err)
+{
+    struct kept_counts counts = {.meta = &core->meta};
+
+    err->code = ERR_NONE;
+    arena_init(&counts.arena, SIZE_MAX);
+    if (core->kv->scan(core->kv->self, TABLE_KEPT, slice_of(NULL, 0), count_kept, &counts, err) ==
+            ERR_NONE &&
+        (counts.records != core->meta.kept_count || counts.ages != counts.records)) {
+        (void)err_set(err, ERR_CORRUPT, "%llu outcomes are kept, not %llu",
+                      (unsigned long long)counts.records,
+                      (unsigned long long)core->meta.kept_count);
+    }
+    arena_done(&counts.arena);
+    return err->code;
+}
+
 enum err_code core_check(struct core *core, struct err *err)
 {
-    if (check_index(core, err) != ERR_NONE) {
+    if (check_index(core, err) != ERR_NONE || check_done(core, err) != ERR_NONE) {
         return err->code;
     }
-    return check_done(core, err);
+    return check_kept(core, err);
 }
 
 struct hash_scan {

@@ -12,6 +12,7 @@
 static const struct field head_fields[] = {
     ROW(1, FIELD_TEXT, namespace),    ROW(2, FIELD_TEXT, principal),   ROW(3, FIELD_TEXT, source),
     ROW(4, FIELD_BYTES, idempotency), ROW(5, FIELD_TEXT, traceparent), ROW(6, FIELD_U32, unit),
+    ROW(7, FIELD_BYTES, fingerprint), ROW(8, FIELD_U32, call),         ROW(9, FIELD_BOOL, list),
 };
 
 #undef ROW

@@ -275,12 +275,13 @@ extern const struct message op_reject_message;
 /* tick: does the work that is due, at most TICK_JOBS_MAX jobs. Submitted by the leader's timer;
  * fill it with core_tick. Due work that is left stays due (core_next_due_ns), so the next tick
  * follows at once. Not allowed in a unit. */
-enum op_tick_bit { OP_TICK_HAS_RETENTION = 1, OP_TICK_HAS_EVENTS_MAX };
+enum op_tick_bit { OP_TICK_HAS_RETENTION = 1, OP_TICK_HAS_EVENTS_MAX, OP_TICK_HAS_KEPT };
 
 struct op_tick {
     uint64_t has;
     uint64_t retention_ms; /* New value of the replicated setting; 0 = for ever. */
     uint64_t events_max;   /* Likewise; 0 = store none. */
+    struct kept_limits kept;
 };
 
 struct op_tick_reply {
@@ -289,6 +290,7 @@ struct op_tick_reply {
     uint32_t expired;
     uint32_t purged;
     uint32_t events_cut; /* Event records (one an entry) that were dropped. */
+    uint32_t kept_cut;   /* Outcomes of keyed requests that were let go. */
     bool more;           /* The bound was reached. */
 };
 

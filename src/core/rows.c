@@ -23,6 +23,14 @@ static const struct field meta_fields[] = {
     META(FIELD_TIME, 16, purge_first_time),
     META(FIELD_U64, 17, purge_first_seq),
     META(FIELD_U64, 18, event_cut),
+    META(FIELD_U64, 50, kept_seq),
+    META(FIELD_U64, 51, kept_oldest),
+    META(FIELD_TIME, 52, kept_oldest_at),
+    META(FIELD_U64, 53, kept_count),
+    META(FIELD_U64, 54, kept_evicted),
+    META(FIELD_U64, 55, kept_ttl_ms),
+    META(FIELD_U64, 56, kept_min_ttl_ms),
+    META(FIELD_U64, 57, kept_max),
 };
 
 #undef META

@@ -12,6 +12,9 @@
 #define STORED_FORMAT 1
 #define RETENTION_MS_DEFAULT (UINT64_C(168) * 3600 * 1000)
 #define EVENTS_MAX_DEFAULT UINT64_C(10000000)
+#define KEPT_TTL_MS_DEFAULT (UINT64_C(24) * 3600 * 1000)
+#define KEPT_MIN_TTL_MS_DEFAULT (UINT64_C(5) * 60 * 1000)
+#define KEPT_MAX_DEFAULT UINT64_C(1000000)
 
 /* The one row of TABLE_META: the counters that number things, and the replicated settings. */
 struct meta_row {
@@ -33,6 +36,14 @@ struct meta_row {
     uint64_t purge_cursor_seq;
     uint64_t purge_first_time; /* No row of TABLE_DONE has a lesser key. */
     uint64_t purge_first_seq;
+    uint64_t kept_seq;       /* Of the last outcome of a keyed request that was kept. */
+    uint64_t kept_oldest;    /* No age row of TABLE_KEPT has a lesser number, */
+    uint64_t kept_oldest_at; /* and no record is older. */
+    uint64_t kept_count;     /* Records. */
+    uint64_t kept_evicted;   /* That were let go before their time, ever. */
+    uint64_t kept_ttl_ms;    /* struct kept_limits; 0 = the default. */
+    uint64_t kept_min_ttl_ms;
+    uint64_t kept_max;
 };
 
 struct queue_row {

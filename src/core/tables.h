@@ -13,7 +13,10 @@ enum table {
     TABLE_MORE,    /* Job key -> struct job_more: what few jobs have. */
     TABLE_ERROR,   /* Job key + 4-byte error id -> struct error_row. */
     TABLE_DONE,    /* Job key -> struct job with its result: terminal jobs. */
-    TABLE_EVENT, /* 8-byte seq of the first event -> struct event_pack: the events of one entry. */
+    TABLE_EVENT,  /* 8-byte seq of the first event -> struct event_pack: the events of one entry. */
+    TABLE_LOCK,   /* Reserved. */
+    TABLE_WINDOW, /* Reserved. */
+    TABLE_KEPT,   /* 0x00 + key -> struct kept_row; 0x01 + 8-byte number -> struct kept_age. */
     TABLE_COUNT
 };
 

@@ -20,19 +20,33 @@ void *http_data(const struct http_request *request)
     return request->data;
 }
 
+static bool has_name(const struct http_header *header, const char *name, size_t size)
+{
+    return header->name.size == size &&
+           strncasecmp((const char *)header->name.data, name, size) == 0;
+}
+
 struct slice http_header_find(const struct http_input *input, const char *name)
 {
     size_t size = strlen(name);
 
     for (uint32_t i = 0; i < input->header_count; i++) {
-        const struct http_header *header = &input->headers[i];
-
-        if (header->name.size == size &&
-            strncasecmp((const char *)header->name.data, name, size) == 0) {
-            return header->value;
+        if (has_name(&input->headers[i], name, size)) {
+            return input->headers[i].value;
         }
     }
     return slice_of(NULL, 0);
+}
+
+uint32_t http_header_count(const struct http_input *input, const char *name)
+{
+    size_t size = strlen(name);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < input->header_count; i++) {
+        count += has_name(&input->headers[i], name, size);
+    }
+    return count;
 }
 
 /* 0 to 15, or -1. */

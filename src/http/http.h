@@ -112,6 +112,9 @@ const struct http_input *http_input(const struct http_request *request);
 /* A header's value by name without case; data NULL when absent. */
 struct slice http_header_find(const struct http_input *input, const char *name);
 
+/* How many headers have that name. */
+uint32_t http_header_count(const struct http_input *input, const char *name);
+
 /* A query parameter's value, percent- and plus-decoded into the arena; data NULL when absent or
  * malformed. */
 struct slice http_query_find(const struct http_input *input, const char *name);

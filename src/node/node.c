@@ -195,6 +195,7 @@ static void on_replica_state(void *self, enum replica_state state)
         node->ready_at_ns = node_clock_now(&node->clock);
         core_want_replies(node->core, true);
         node->recovered = true;
+        node->kept_evicted_told = core_kept_stats(node->core).evicted;
         core_want_replies(node->core, true);
         return;
     }
@@ -477,6 +478,9 @@ struct node_status node_status(struct node *node)
         .waiters = node->waiters.count,
         .overload_total = node->overload_total,
         .applied_ops_total = node->applied_ops_total,
+        .kept = core_kept_stats(node->core),
+        .keyed_again_total = node->keyed_again_total,
+        .keyed_mismatch_total = node->keyed_mismatch_total,
         .turn_ns_max = node->turn_ns_max,
         .turn_cpu_ns_max = node->turn_cpu_ns_max,
         .tick_late_ns_max = node->tick_late_ns_max,

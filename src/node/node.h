@@ -36,11 +36,13 @@ struct node_op {
 };
 
 struct node_reply {
-    struct err err; /* Of the call as a whole (never submitted, or its fate is unknown). */
+    struct err err; /* Of the call as a whole (never submitted, its fate is unknown, or its key is
+                       refused). */
     const struct op_result
         *results; /* One for each operation; NULL when err is set. Valid during the callback. */
     uint32_t count;
     uint64_t index, term; /* Of the entry. */
+    bool again;           /* This is the first outcome of a keyed request that was repeated. */
 };
 
 typedef void (*node_done)(void *context, const struct node_reply *reply);
@@ -121,6 +123,9 @@ struct node_status {
     uint64_t state_hash;
     uint32_t pending_ops, waiters;
     uint64_t overload_total, applied_ops_total;
+    struct core_kept_stats kept; /* Outcomes of keyed requests; */
+    uint64_t keyed_again_total;  /* answered from there since the start, */
+    uint64_t keyed_mismatch_total;
     uint64_t turn_ns_max;      /* Longest turn of the loop so far, */
     uint64_t turn_cpu_ns_max;  /* and the most that a turn worked: others may have had the CPU. */
     uint64_t tick_late_ns_max; /* Due work was submitted so late, at the worst. */

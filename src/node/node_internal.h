@@ -35,10 +35,10 @@ struct group {
     struct buf bytes;
     struct call *calls, *calls_last;
     uint32_t op_count;
-    uint32_t unit_count;
-    uint32_t work;  /* Jobs that its operations touch at most. */
-    size_t size;    /* Of its bytes, also when they are the replica's. */
-    uint64_t index; /* 0 until submitted. */
+    uint32_t call_count; /* Numbers given to units and keyed requests. */
+    uint32_t work;       /* Jobs that its operations touch at most. */
+    size_t size;         /* Of its bytes, also when they are the replica's. */
+    uint64_t index;      /* 0 until submitted. */
 };
 
 struct pipeline {
@@ -101,6 +101,9 @@ struct node {
     uint64_t turn_cpu_ns, turn_cpu_ns_max;
     uint64_t tick_late_ns_max;
     uint64_t applied_ops_total, overload_total;
+    uint64_t keyed_again_total, keyed_mismatch_total;
+    uint64_t kept_evicted_told;               /* Of core's count, when it was last warned of, */
+    uint64_t kept_told_at_ns;                 /* and when that was. */
     uint64_t rate_window_ns, rate_window_ops; /* For the drain rate. */
     uint64_t rate_ops_s;
     uint64_t seed;       /* Of the next entry. */

@@ -125,20 +125,25 @@ enum err_code pipeline_refusal(const struct node *node, uint32_t count, struct e
 /* --- Gathering -----------------------------------------------------------------------------------
  */
 
-/* Adds the operations to the group, or leaves it as it was. */
+/* Adds the operations to the group, or leaves it as it was. What makes a request keyed is said
+ * once, with its first operation. */
 static bool group_add(struct group *group, const struct submission *submission)
 {
     size_t size = group->bytes.size;
     struct op_head own = *submission->head;
+    bool keyed = own.idempotency.size > 0;
 
-    own.unit = submission->unit ? group->unit_count + 1 : 0;
+    own.unit = submission->unit ? group->call_count + 1 : 0;
+    own.call = keyed ? group->call_count + 1 : 0;
     for (uint32_t i = 0; i < submission->count; i++) {
         if (!entry_add(&group->bytes, submission->ops[i].spec, &own, submission->ops[i].request)) {
             group->bytes.size = size;
             return false;
         }
+        own.idempotency = own.fingerprint = slice_of(NULL, 0);
+        own.list = false;
     }
-    group->unit_count += submission->unit;
+    group->call_count += keyed || submission->unit;
     return true;
 }
 
@@ -288,6 +293,22 @@ struct group *pipeline_first(const struct node *node, uint64_t index)
     return first && first->index == index ? first : NULL;
 }
 
+/* A keyed request may be answered by what it did before, or be refused as a whole. */
+static void note_keyed(struct node *node, struct node_reply *reply)
+{
+    const struct op_result *first = &reply->results[0];
+
+    reply->again = first->again;
+    node->keyed_again_total += first->again;
+    if (!first->of_call) {
+        return;
+    }
+    reply->err = first->err;
+    reply->results = NULL;
+    node->keyed_mismatch_total += first->err.reply == REPLY_IDEMPOTENCY_MISMATCH;
+    node->overload_total += first->err.code == ERR_BUSY;
+}
+
 void pipeline_answer_first(struct node *node, const struct core_applied *applied, uint64_t term)
 {
     struct pipeline *pipeline = &node->pipeline;
@@ -302,6 +323,7 @@ void pipeline_answer_first(struct node *node, const struct core_applied *applied
             .term = term,
         };
 
+        note_keyed(node, &reply);
         answer_call(node, call, &reply);
     }
     group_destroy(node, group);

@@ -2,7 +2,12 @@
  *
  * A tick is an ordinary operation. It is submitted only when something is due, so an idle node
  * writes nothing. */
+#include "base/log.h"
 #include "node/node_internal.h"
+
+#include <inttypes.h>
+
+#define EVICTED_TOLD_NS (60 * NS_PER_SECOND)
 
 static void tick_done(void *context, const struct node_reply *reply)
 {
@@ -86,6 +91,24 @@ void timers_arm(struct node *node)
     (void)uv_timer_start(&node->due_timer, on_due, sleep_ms(node, due_ns - now_ns), 0);
 }
 
+/* Outcomes of keyed requests that go before their time weaken a promise: told once a minute. */
+static void tell_evicted(struct node *node)
+{
+    uint64_t evicted = core_kept_stats(node->core).evicted;
+    uint64_t now_ns = node->options.env->monotonic_ns(node->options.env->self);
+
+    if (evicted == node->kept_evicted_told ||
+        (node->kept_told_at_ns && now_ns - node->kept_told_at_ns < EVICTED_TOLD_NS)) {
+        return;
+    }
+    log_write(LOG_WARN,
+              "%" PRIu64 " outcomes of keyed requests were let go before their time: "
+              "idempotency-max is too small",
+              evicted - node->kept_evicted_told);
+    node->kept_evicted_told = evicted;
+    node->kept_told_at_ns = now_ns;
+}
+
 void timers_sweep(uv_timer_t *timer)
 {
     struct node *node = timer->data;
@@ -96,6 +119,7 @@ void timers_sweep(uv_timer_t *timer)
     }
     node->armed_due_ns = 0; /* The clock's speed may have changed since. */
     timers_arm(node);
+    tell_evicted(node);
     if (persisted > node->log_cut_at) {
         replica_cut(node->replica, persisted);
         node->log_cut_at = persisted;

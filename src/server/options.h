@@ -24,6 +24,9 @@ struct server_options {
     bool docs_enabled;
     uint64_t events_max;
     uint64_t retention_ms;
+    uint64_t idempotency_ttl_ms;
+    uint64_t idempotency_min_ttl_ms;
+    uint64_t idempotency_max;
     uint64_t shutdown_timeout_ms;
     uint64_t idle_timeout_ms;
     uint64_t request_timeout_ms;

@@ -87,6 +87,9 @@ static struct core_options core_options(const struct server_options *options)
     return (struct core_options){
         .retention_ms = options->retention_ms,
         .events_max = options->lifecycle_events ? options->events_max : 0,
+        .kept = {.ttl_ms = options->idempotency_ttl_ms,
+                 .min_ttl_ms = options->idempotency_min_ttl_ms,
+                 .max = options->idempotency_max},
     };
 }
 

@@ -1,6 +1,7 @@
 /* The commands of golden transcripts: see golden.h. */
 #include "tests/golden/golden.h"
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/reply.h"
 #include "core/job.h"
@@ -80,12 +81,12 @@ static void check(struct golden *golden)
 }
 
 static void print_result(struct golden *golden, const struct op_spec *spec, const struct err *err,
-                         const void *reply)
+                         const void *reply, bool again)
 {
     struct buf text;
 
     buf_init(&text, (size_t)16 << 20);
-    (void)buf_printf(&text, "%u %s ", golden->line, spec->name);
+    (void)buf_printf(&text, "%u %s %s", golden->line, spec->name, again ? "again " : "");
     if (err->code == ERR_NONE) {
         (void)buf_add_text(&text, "ok ");
         json_write(spec->reply, JSON_REST, reply, &text);
@@ -106,14 +107,14 @@ static void print_results(struct golden *golden, const struct core_applied *appl
         const struct op_result *result;
 
         if (op->err.code != ERR_NONE) {
-            print_result(golden, op->spec, &op->err, NULL);
+            print_result(golden, op->spec, &op->err, NULL, false);
             continue;
         }
         result = &applied->results[at++];
         if (result->err.code == ERR_NONE && result->spec->code == OP_ENQUEUE) {
             golden_learn(golden, ((const struct op_enqueue_reply *)result->reply)->job_id);
         }
-        print_result(golden, op->spec, &result->err, result->reply);
+        print_result(golden, op->spec, &result->err, result->reply, result->again);
     }
 }
 
@@ -146,13 +147,36 @@ static void apply(struct golden *golden)
     buf_clear(&golden->entry);
     golden->op_count = 0;
     golden->traceparent[0] = '\0';
+    golden->key[0] = '\0';
+    golden->list = false;
+}
+
+/* The head of the next operation. Over HTTP a key has the scope of its route, here of its verb. */
+static struct op_head make_head(struct golden *golden, const struct op_spec *spec,
+                                struct slice json)
+{
+    struct op_head head = {.traceparent = slice_text(golden->traceparent), .unit = golden->unit};
+
+    if (!golden->key[0]) {
+        return head;
+    }
+    if (!golden->fingerprint[0]) {
+        (void)snprintf(golden->fingerprint, sizeof(golden->fingerprint), "%016llx",
+                       (unsigned long long)hash_bytes(json));
+    }
+    head.idempotency =
+        slice_text(arena_printf(&golden->arena, "%s/%.15s", spec->name, golden->key));
+    head.fingerprint = slice_text(golden->fingerprint);
+    head.call = golden->call;
+    head.list = golden->list;
+    return head;
 }
 
 static bool run_op(struct golden *golden, const struct op_spec *spec, struct slice words)
 {
     struct slice json = golden_request(golden, golden_expand(golden, words));
     void *request = arena_alloc(&golden->arena, spec->request->size);
-    struct op_head head = {.traceparent = slice_text(golden->traceparent), .unit = golden->unit};
+    struct op_head head = make_head(golden, spec, json);
     struct golden_op *op = &golden->ops[golden->op_count];
 
     if (!json.data || !request || golden->op_count == OPS_MAX) {
@@ -265,21 +289,53 @@ static bool run_due(struct golden *golden, struct slice words)
     return true;
 }
 
+struct option_word {
+    const char *name;
+    bool is_duration;
+    size_t offset; /* Of the uint64_t in core_options. */
+};
+
+#define AT(field) offsetof(struct core_options, field)
+
+static const struct option_word option_words[] = {
+    {"retention", true, AT(retention_ms)},       {"events_max", false, AT(events_max)},
+    {"kept_ttl", true, AT(kept.ttl_ms)},         {"kept_max", false, AT(kept.max)},
+    {"kept_min_ttl", true, AT(kept.min_ttl_ms)},
+};
+
+#undef AT
+
+static bool set_option(struct golden *golden, struct slice word)
+{
+    const uint8_t *equals = memchr(word.data, '=', word.size);
+    struct slice name = slice_of(word.data, equals ? (size_t)(equals - word.data) : 0);
+    struct slice value = slice_from(word, name.size + 1);
+    uint64_t number = 0;
+    struct err err;
+
+    for (uint32_t i = 0; i < ARRAY_COUNT(option_words); i++) {
+        const struct option_word *option = &option_words[i];
+
+        if (!slice_is(name, option->name)) {
+            continue;
+        }
+        if (!option->is_duration) {
+            number = strtoull((const char *)value.data, NULL, 10);
+        } else if (json_parse_duration(value, &number, &err) != ERR_NONE) {
+            return false;
+        }
+        memcpy((uint8_t *)&golden->options + option->offset, &number, sizeof(number));
+        return true;
+    }
+    return false;
+}
+
 static bool run_options(struct golden *golden, struct slice words)
 {
     struct slice word;
 
     while ((word = golden_word(&words)).size > 0) {
-        struct err err;
-
-        if (word.size > 10 && memcmp(word.data, "retention=", 10) == 0) {
-            if (json_parse_duration(slice_from(word, 10), &golden->options.retention_ms, &err) !=
-                ERR_NONE) {
-                return false;
-            }
-        } else if (word.size > 11 && memcmp(word.data, "events_max=", 11) == 0) {
-            golden->options.events_max = strtoull((const char *)word.data + 11, NULL, 10);
-        } else {
+        if (!set_option(golden, word)) {
             return false;
         }
     }
@@ -318,6 +374,14 @@ static bool run_head(struct golden *golden, struct slice words)
 {
     struct slice word = golden_word(&words);
 
+    if (word.size > 4 && memcmp(word.data, "key=", 4) == 0) {
+        (void)snprintf(golden->key, sizeof(golden->key), "%.*s", (int)word.size - 4,
+                       (const char *)word.data + 4);
+        golden->fingerprint[0] = '\0';
+        golden->call++;
+        golden->list = slice_is(golden_word(&words), "list");
+        return true;
+    }
     if (word.size <= 12 || memcmp(word.data, "traceparent=", 12) != 0) {
         return false;
     }

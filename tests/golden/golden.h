@@ -5,6 +5,9 @@
  *   fetch queues=mail,sms worker_id=w1   a,b under `queues` is a list
  *   ack job_id=$1 lease_token=$1.1       $n: id of the n-th job made; $n.e: its token of epoch e
  *   head traceparent=00-aa-bb-01         what the next operation's head carries
+ *   head key=k1                          makes the operations up to the end of the entry one keyed
+ *                                        request, whose fingerprint is its first line
+ *   head key=k1 list                     the same; each operation stands alone
  *   begin, begin unit, ... end           several operations in one entry; as a unit
  *   clock +5s, clock -5s                 moves the time that entries carry
  *   job $1, attempts $1, queues, due     reads
@@ -15,11 +18,12 @@
  *   epoch                                prints the rows that a store would have written since
  *                                        the last `epoch`
  *
- * Each line of output is the command's number, its name, and `ok` with the reply or the contract's
- * error code; behind the bar what changed: `+ ~ -` rows made, changed, removed; `!` events; `^`
- * queues woken. After each command the indexes are compared with the rows and the state hash with a
- * scan. Over a store, golden_run also closes it in the middle and opens it again, which no output
- * may show. run.py replays the replies over HTTP. */
+ * Each line of output is the command's number, its name, `again` when it is the first outcome of a
+ * keyed request, and `ok` with the reply or the contract's error code; behind the bar what changed:
+ * `+ ~ -` rows made, changed, removed; `!` events; `^` queues woken. After each command the indexes
+ * are compared with the rows and the state hash with a scan. Over a store, golden_run also closes
+ * it in the middle and opens it again, which no output may show. run.py replays the replies over
+ * HTTP. */
 #ifndef GOLDEN_GOLDEN_H
 #define GOLDEN_GOLDEN_H
 
@@ -52,6 +56,10 @@ struct golden {
     char (*ids)[32]; /* ids[n]: the id of job n, "" when there is none. */
     uint32_t id_room;
     char traceparent[80];
+    char key[64];         /* Of the request that is being made; "" = none. */
+    char fingerprint[64]; /* "" until its first operation. */
+    bool list;
+    uint32_t call; /* Of the key. */
     struct buf entry;
     struct golden_op ops[OPS_MAX];
     uint32_t op_count;

@@ -50,6 +50,18 @@ static void print_state(struct golden *golden, const struct change *change)
     }
 }
 
+/* A record's key is text here; its age has a number. */
+static void print_kept_key(struct golden *golden, struct slice key)
+{
+    uint64_t number;
+
+    if (key.data[0] == 0) {
+        (void)buf_add_slice(&golden->out, slice_from(key, 1));
+    } else if (number_key_read(slice_from(key, 1), &number)) {
+        (void)buf_printf(&golden->out, "%llu", (unsigned long long)number);
+    }
+}
+
 static void print_row(struct golden *golden, const struct change *change)
 {
     uint32_t table_count;
@@ -64,6 +76,10 @@ static void print_row(struct golden *golden, const struct change *change)
                      table);
     if (change->table == TABLE_QUEUE && number_key_read(key, &number)) {
         (void)buf_add_slice(&golden->out, queue_name(golden, number));
+        return;
+    }
+    if (change->table == TABLE_KEPT) {
+        print_kept_key(golden, key);
         return;
     }
     print_job_key(golden, key);

@@ -226,16 +226,17 @@ class Replay:
     def text_of(self, verb, reply):
         """A reply as transcripts print it."""
         text = reply.body.decode().rstrip("\n")
+        again = "again " if reply.headers.get("idempotency-replayed") == "true" else ""
         if reply.status >= 400:
             error = reply.json()
             want = self.statuses.get(error["code"])
             check(reply.status == want, f"{error['code']} comes with status {reply.status}, not {want}")
-            return f"{error['code']}: {error['error']}"
+            return f"{again}{error['code']}: {error['error']}"
         check(reply.status == (201 if verb == "enqueue" else 200), f"{verb}: {reply}")
         if verb == "queues":
             queues = [json.dumps(queue, separators=(",", ":"), ensure_ascii=False) for queue in reply.json()]
             return "\n".join([str(len(queues))] + queues)
-        return text if verb in READS else "ok " + text
+        return text if verb in READS else again + "ok " + text
 
     def expect(self, number, verb):
         check(self.printed, f"the transcript has no output for command {number}")
@@ -275,12 +276,19 @@ class Replay:
         jobs = "[" + ",".join("{" + ",".join(f'"{key}":{value}' for key, value in self.fields(line.words).items()) + "}"
                               for line in lines) + "]"
         reply = self.send("POST", "/api/v1/enqueue/batch", {"jobs": jobs})
+        if reply.status >= 400:
+            # All of them answer as the one that failed; over HTTP that one is named.
+            got = re.sub(r": jobs\[\d+\]: ", ": ", self.text_of("enqueue", reply))
+            for _ in lines:
+                compare(f"command {number} enqueue", got, self.expect(number, "enqueue"), self.began_ns)
+            return
         check(reply.status == 201, f"a unit of enqueues: {reply}")
         results = reply.json()["results"]
         check(len(results) == len(lines), f"{len(results)} results of {len(lines)} enqueues")
         for result in results:
             self.ids[int(result["job_id"][-10:], 16)] = result["job_id"]
-            got = "ok " + json.dumps(result, separators=(",", ":"))
+            again = "again " if "idempotency-replayed" in reply.headers else ""
+            got = again + "ok " + json.dumps(result, separators=(",", ":"))
             compare(f"command {number} enqueue", got, self.expect(number, "enqueue"), self.began_ns)
             self.said += 1
 
@@ -290,6 +298,14 @@ class Replay:
             raise Unsayable(self.over)
         if line.verb in REASONS:
             raise Unsayable(f"`{line.verb}`: {REASONS[line.verb]}")
+
+
+def heads(words):
+    """The headers that say what the words of a `head` line do."""
+    if "list" in words:
+        raise Unsayable("a keyed list of operations is said with ack/batch")
+    names = {"key": "Idempotency-Key"}
+    return {names.get(name, name): value for name, _, value in (word.partition("=") for word in words)}
 
 
 def named(fields, key):
@@ -339,7 +355,7 @@ def run_group(replay, group, number, unit):
         elif line.verb == "reopen":
             replay.restart()
         elif line.verb == "head":
-            replay.headers = dict(word.split("=", 1) for word in line.words)
+            replay.headers = heads(line.words)
         else:
             check(line.verb in OPERATIONS or line.verb in READS, f"{line.verb}: not known here")
             replay.say(line, number)

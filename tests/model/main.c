@@ -586,7 +586,7 @@ static void compare_all(struct run *run)
 
 static void open_core(struct run *run)
 {
-    struct core_options options = {UINT64_C(60000), 3000};
+    struct core_options options = {.retention_ms = 60000, .events_max = 3000};
     struct kv_mark mark = kv_mem_committed(run->mem);
     struct err err;
 

@@ -76,7 +76,8 @@ void fault_kv_init(struct fault_kv *fault, struct kv *below)
 void core_fixture_init(struct core_fixture *fixture)
 {
     *fixture = (struct core_fixture){.now_ns = UINT64_C(1767225600) * NS_PER_SECOND};
-    fixture->options = (struct core_options){UINT64_C(604800000), 10000000};
+    fixture->options =
+        (struct core_options){.retention_ms = UINT64_C(604800000), .events_max = 10000000};
     assert_int_equal(kv_mem_create(TABLE_COUNT, &fixture->mem, &fixture->err), ERR_NONE);
     fault_kv_init(&fixture->fault, kv_mem_kv(fixture->mem));
     arena_init(&fixture->arena, ENTRY_ARENA_MAX);
@@ -108,9 +109,10 @@ void core_fixture_reopen(struct core_fixture *fixture)
 void core_fixture_add(struct core_fixture *fixture, const char *op, uint32_t unit, const char *json)
 {
     const struct op_spec *spec = op_find_name(op);
-    struct op_head head = {.unit = unit};
+    struct op_head head = fixture->head;
     void *request;
 
+    head.unit = unit;
     assert_non_null(spec);
     request = arena_alloc(&fixture->requests, spec->request->size);
     assert_non_null(request);
@@ -118,6 +120,13 @@ void core_fixture_add(struct core_fixture *fixture, const char *op, uint32_t uni
                                request, &fixture->err),
                      ERR_NONE);
     assert_true(entry_add(&fixture->entry, spec, &head, request));
+}
+
+void core_fixture_key(struct core_fixture *fixture, const char *key, const char *fingerprint)
+{
+    fixture->head.idempotency = slice_text(key);
+    fixture->head.fingerprint = slice_text(fingerprint);
+    fixture->head.call = key ? fixture->calls++ + 1 : 0;
 }
 
 enum err_code core_fixture_apply(struct core_fixture *fixture)

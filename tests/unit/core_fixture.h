@@ -27,6 +27,8 @@ struct core_fixture {
     struct arena requests;
     struct buf entry;
     struct core_applied applied;
+    struct op_head head; /* Of what core_fixture_add adds. */
+    uint32_t calls;      /* Keyed requests so far. */
     uint64_t now_ns;
     uint64_t index;
     struct err err;
@@ -38,6 +40,10 @@ void core_fixture_done(struct core_fixture *fixture);
 /* Adds an operation, its request as JSON, to the entry that core_fixture_apply seals. */
 void core_fixture_add(struct core_fixture *fixture, const char *op, uint32_t unit,
                       const char *json);
+
+/* What is added from now on is one keyed request of that key and fingerprint; NULL: is not keyed.
+ */
+void core_fixture_key(struct core_fixture *fixture, const char *key, const char *fingerprint);
 
 /* Applies the entry; its code. */
 enum err_code core_fixture_apply(struct core_fixture *fixture);

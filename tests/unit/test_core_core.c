@@ -26,6 +26,7 @@ struct line {
     const char *op;
     const char *json;
     uint32_t unit;
+    const char *key;     /* Of a keyed request, and its fingerprint. */
     bool joins;          /* The entry of the line before. */
     uint64_t advance_ns; /* Before it. */
 };
@@ -63,6 +64,11 @@ static const struct line scenario[] = {
     {.op = "move", .json = "{\"job_id\":\"$\",\"queue\":\"q\"}"},
     {.op = "resume", .json = "{\"queue\":\"s\"}"},
     {.op = "enqueue", .json = "{\"queue\":\"s\",\"delay\":\"1h\"}"},
+    {.op = "pause", .json = "{\"queue\":\"t\"}", .key = "k", .unit = 3},
+    {.op = "pause", .json = "{\"queue\":\"u\"}", .unit = 3, .joins = true},
+    {.op = "pause", .json = "{\"queue\":\"t\"}", .key = "k"},
+    {.op = "ack", .json = "{\"job_id\":\"$\"}", .key = "l", .joins = true},
+    {.op = "ack", .json = "{\"job_id\":\"$\"}", .key = "l"},
     {.op = "enqueue", .json = "{\"queue\":\"s\",\"expire_after\":\"1s\"}"},
     {.op = "fetch", .json = "{\"queues\":[\"s\"]}", .advance_ns = NS_PER_SECOND},
     {.op = "tick", .json = "{}", .advance_ns = WEEK_NS},
@@ -110,6 +116,9 @@ static enum err_code play(struct core_fixture *fixture, void (*between)(struct c
 
         fixture->now_ns += scenario[i].advance_ns;
         do {
+            if (scenario[i].key || !scenario[i].joins) {
+                core_fixture_key(fixture, scenario[i].key, scenario[i].key);
+            }
             core_fixture_add(fixture, scenario[i].op, scenario[i].unit,
                              expand(scenario[i].json, id));
             i++;
@@ -448,7 +457,7 @@ static void test_counts_and_due(void **state)
     fixture.options.retention_ms = 5;
     core_fixture_reopen(&fixture);
     core_tick(fixture.core, &tick);
-    assert_true(tick.has == 3 && tick.retention_ms == 5);
+    assert_true(tick.has == 7 && tick.retention_ms == 5);
     assert_true(core_next_due_ns(fixture.core) <= fixture.now_ns);
     core_fixture_done(&fixture);
 }

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "core/entry.h"
 #include "core/event.h"
+#include "core/kept.h"
 #include "core/ops.h"
 #include "core/rows.h"
 #include "core/tables.h"
@@ -334,6 +335,9 @@ static void test_row_tables(void **state)
     compare_fields(&pages.page, "error", &error_row_message);
     compare_fields(&pages.page, "event", &event_pack_message);
     compare_fields(&pages.page, "EventRow", &event_message);
+    compare_fields(&pages.page, "kept", &kept_row_message);
+    compare_fields(&pages.page, "KeptResultRow", &kept_result_message);
+    compare_fields(&pages.page, "KeptAgeRow", &kept_age_message);
     compare_words(&pages.page, "States", &job_state_words);
     compare_words(&pages.page, "Priorities", &job_priority_words);
     compare_words(&pages.page, "Back-offs", &job_backoff_words);

@@ -137,6 +137,7 @@ const struct op_spec op_ack_spec = {
     .name = "ack",
     .request = &op_ack_message,
     .reply = &op_ack_reply_message,
+    .kept = &op_ack_item_reply_message,
     .apply = apply,
     .help = "reports that a job is done",
 };

@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "base/reply.h"
 #include "core/job_move.h"
+#include "core/kept.h"
 #include "core/ops.h"
 #include "core/purge.h"
 
@@ -16,6 +17,9 @@
 static const struct field fields[] = {
     ROW(1, retention_ms, OP_TICK_HAS_RETENTION, "how long terminal jobs are kept; 0 = for ever"),
     ROW(2, events_max, OP_TICK_HAS_EVENTS_MAX, "how many events are kept; 0 = none"),
+    ROW(50, kept.ttl_ms, OP_TICK_HAS_KEPT, "how long outcomes of keyed requests are kept"),
+    ROW(51, kept.min_ttl_ms, OP_TICK_HAS_KEPT, "how long they are kept whatever their number is"),
+    ROW(52, kept.max, OP_TICK_HAS_KEPT, "how many are kept"),
 };
 
 #undef ROW
@@ -42,6 +46,7 @@ static const struct field reply_fields[] = {
     ROW(4, FIELD_U32, purged, "terminal jobs removed"),
     ROW(5, FIELD_U32, events_cut, "event rows removed"),
     ROW(6, FIELD_BOOL, more, "the bound was reached"),
+    ROW(50, FIELD_U32, kept_cut, "outcomes of keyed requests removed"),
 };
 
 #undef ROW
@@ -125,6 +130,11 @@ static void configure(struct tx *tx, const struct op_tick *op)
         tx->meta->events_max = op->events_max;
         tx->meta->event_cut = 0;
     }
+    if (op->has & (1u << (OP_TICK_HAS_KEPT - 1))) {
+        tx->meta->kept_ttl_ms = op->kept.ttl_ms;
+        tx->meta->kept_min_ttl_ms = op->kept.min_ttl_ms;
+        tx->meta->kept_max = op->kept.max;
+    }
 }
 
 static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, struct err *err)
@@ -143,6 +153,10 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
     if (done < TICK_JOBS_MAX && purge_events_due(tx->meta)) {
         reply->events_cut = purge_events(tx, TICK_JOBS_MAX - done);
         done += reply->events_cut;
+    }
+    if (done < TICK_JOBS_MAX && kept_due_ns(tx->meta) <= tx->now_ns) {
+        reply->kept_cut = kept_sweep(tx, TICK_JOBS_MAX - done);
+        done += reply->kept_cut;
     }
     reply->more = done >= TICK_JOBS_MAX;
     return ERR_NONE;
