@@ -421,8 +421,12 @@ static enum err_code check_tables(struct rocks *rocks, struct err *err)
     if (code) {
         goto out;
     }
+    if (then.size > size && memcmp(then.data, now, size) == 0) {
+        code = err_set(err, ERR_UNSUPPORTED, "%s has tables of a later version", rocks->dir);
+        goto out;
+    }
     if (then.size > size || (then.size && memcmp(then.data, now, then.size) != 0)) {
-        code = err_set(err, ERR_STATE, "%s was written with other tables", rocks->dir);
+        code = err_set(err, ERR_CORRUPT, "%s was written with other tables", rocks->dir);
         goto out;
     }
     if (then.size < size) {

@@ -13,8 +13,9 @@ struct rocks;
 struct rocks_cursor;
 struct rocks_snapshot;
 
-/* Opens or creates the files in `dir`; `tables` must outlive it. ERR_CORRUPT, ERR_STATE (locked, or
- * other tables), ERR_NO_SPACE, ERR_IO, ERR_NOMEM. */
+/* Opens or creates the files in `dir`; `tables` must outlive it. ERR_STATE: locked;
+ * ERR_CORRUPT: also when it has other tables; ERR_UNSUPPORTED: it has more; ERR_NO_SPACE, ERR_IO,
+ * ERR_NOMEM. */
 enum err_code rocks_open(const char *dir, const struct kv_table *tables, uint32_t table_count,
                          struct rocks **ret_rocks, struct err *err) MUST_USE;
 

@@ -72,17 +72,19 @@ static void test_tables(void **state)
     assert_int_equal(rocks_flush(rocks, NULL), ERR_NONE);
     rocks_close(rocks);
     rocks = NULL;
-    assert_int_equal(rocks_open(fixture->dir, renamed, 2, &rocks, &fixture->err), ERR_STATE);
+    assert_int_equal(rocks_open(fixture->dir, renamed, 2, &rocks, &fixture->err), ERR_CORRUPT);
     assert_non_null(strstr(fixture->err.text, "was written with other tables"));
-    assert_int_equal(rocks_open(fixture->dir, moved, 2, &rocks, NULL), ERR_STATE);
-    assert_int_equal(rocks_open(fixture->dir, fixture_tables, 1, &rocks, NULL), ERR_STATE);
+    assert_int_equal(rocks_open(fixture->dir, moved, 2, &rocks, NULL), ERR_CORRUPT);
+    assert_int_equal(rocks_open(fixture->dir, fixture_tables, 1, &rocks, &fixture->err),
+                     ERR_UNSUPPORTED);
+    assert_non_null(strstr(fixture->err.text, "tables of a later version"));
     assert_null(rocks);
     rocks = open_rocks(fixture);
     write_row(rocks, 2, "b", "2");
     assert_int_equal(rocks_flush(rocks, NULL), ERR_NONE);
     rocks_close(rocks);
     rocks = NULL;
-    assert_int_equal(rocks_open(fixture->dir, fixture_tables, 2, &rocks, NULL), ERR_STATE);
+    assert_int_equal(rocks_open(fixture->dir, fixture_tables, 2, &rocks, NULL), ERR_UNSUPPORTED);
 }
 
 /* The mark as written runs ahead of the persisted one until a flush; all three numbers come back.
