@@ -70,6 +70,9 @@
 #define CONFIG_PROBLEMS_MAX 100
 #define CONFIG_PROBLEM_TEXT_MAX 640
 
+/* Open files beside connections: the store's tables, the log, the loop. */
+#define FILES_RESERVED 256
+
 /* The store (store.md, rules 6 and 8). */
 #define STORE_EPOCH_SOFT_MAX (16 * MIB)
 #define STORE_EPOCH_HARD_MAX (96 * MIB)

@@ -19,6 +19,7 @@ struct server_options {
     const char *raft_store;
     const char *log_level;
     const char *log_format;
+    bool bootstrap;
     bool durable;
     bool lifecycle_events;
     bool docs_enabled;

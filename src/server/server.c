@@ -8,6 +8,8 @@
 #include "node/node.h"
 #include "server/announce.h"
 #include "server/config.h"
+#include "server/data_dir.h"
+#include "server/files.h"
 #include "server/reload.h"
 
 #include <inttypes.h>
@@ -21,6 +23,7 @@ struct server {
     struct reload reload;           /* What SIGHUP changed of it. */
     struct server_options *options; /* In force. */
     uv_loop_t *loop;
+    struct data_dir data_dir;
     struct node *node;
     struct api *api;
     struct http_server *http;
@@ -111,7 +114,7 @@ static void on_hangup(uv_signal_t *handle, int number)
               server->reload.changed_count);
 }
 
-static enum err_code open_node(struct server *server, struct err *err)
+static bool open_node(struct server *server, struct refusal *refusal)
 {
     const struct server_options *options = server->options;
     struct node_options node = {
@@ -124,15 +127,23 @@ static enum err_code open_node(struct server *server, struct err *err)
         .core = core_options(options),
         .env = env_system(),
     };
+    struct err err;
 
     if (strcmp(options->raft_store, "bolt") == 0 || strcmp(options->raft_store, "pebble") == 0) {
-        return err_set(err, ERR_UNSUPPORTED, "--raft-store %s is not built yet: use segments",
-                       options->raft_store);
+        return refuse(refusal, REFUSAL_UNSUPPORTED, "--raft-store %s is not built yet",
+                      options->raft_store);
     }
-    return node_open(server->loop, &node, &server->node, err);
+    if (!data_dir_open(options->data_dir, options->node_id, options->bootstrap, &server->data_dir,
+                       refusal)) {
+        return false;
+    }
+    if (node_open(server->loop, &node, &server->node, &err)) {
+        return refuse_err(refusal, &err, REFUSAL_LOCKED, REFUSAL_OTHER);
+    }
+    return data_dir_is_of(&server->data_dir, node_status(server->node).cluster_id, refusal);
 }
 
-static enum err_code open_http(struct server *server, struct err *err)
+static bool open_http(struct server *server, struct refusal *refusal)
 {
     const struct server_options *options = server->options;
     struct api_options api = {
@@ -150,12 +161,14 @@ static enum err_code open_http(struct server *server, struct err *err)
         .handler = api_handle,
         .refusal = api_refuse,
     };
+    struct err err;
 
-    if (api_create(&api, &server->api, err)) {
-        return err->code;
+    if (api_create(&api, &server->api, &err)) {
+        return refuse_err(refusal, &err, REFUSAL_OTHER, REFUSAL_OTHER);
     }
     http.context = server->api;
-    return http_server_create(server->loop, &http, &server->http, err);
+    return !http_server_create(server->loop, &http, &server->http, &err) ||
+           refuse_err(refusal, &err, REFUSAL_ADDRESS_IN_USE, REFUSAL_ADDRESS);
 }
 
 static void on_housekeeping(uv_timer_t *timer)
@@ -182,6 +195,7 @@ static void watch_signals(struct server *server)
 static void close_all(struct server *server)
 {
     node_close(server->node);
+    data_dir_close(&server->data_dir);
     api_destroy(server->api);
     uv_close((uv_handle_t *)&server->on_term, NULL);
     uv_close((uv_handle_t *)&server->on_int, NULL);
@@ -203,10 +217,11 @@ static void announce(const struct server *server)
 
 static int run(struct server *server)
 {
-    struct err err;
+    struct refusal refusal;
 
-    if (open_node(server, &err) || open_http(server, &err)) {
-        (void)fprintf(stderr, "corvo server: %s\n", err.text);
+    if (!files_prepare(&server->config, &refusal) || !open_node(server, &refusal) ||
+        !open_http(server, &refusal)) {
+        refusal_tell(&refusal, strcmp(server->options->log_format, "json") == 0);
         if (server->http) {
             http_server_close(server->http, NULL, NULL);
         }
@@ -229,7 +244,7 @@ static int run(struct server *server)
 
 int server_main(int argc, char **argv)
 {
-    static struct server server;
+    static struct server server = {.data_dir = {.lock = -1}};
     static uv_loop_t loop;
     int code = 1;
 
