@@ -30,24 +30,15 @@ void handle_attempts_get(struct call *call)
     reply_json(call, 200, &job_attempts_message, attempts);
 }
 
-static bool get_queues(struct call *call, struct list *ret_queues)
-{
-    struct node *node = call->api->options.node;
-    struct err err;
-
-    if (core_queues_get(node_core(node), node_now_ns(node), call->input->arena, ret_queues, &err)) {
-        reply_error(call, &err);
-        return false;
-    }
-    return true;
-}
-
 void handle_queues_get(struct call *call)
 {
+    struct node *node = call->api->options.node;
     struct buf *body = &call->api->body;
     struct list queues;
+    struct err err;
 
-    if (!get_queues(call, &queues)) {
+    if (core_queues_get(node_core(node), node_now_ns(node), call->input->arena, &queues, &err)) {
+        reply_error(call, &err);
         return;
     }
     (void)buf_add_byte(body, '[');
@@ -64,22 +55,14 @@ void handle_queues_get(struct call *call)
 
 void handle_queue_get(struct call *call)
 {
-    struct list queues;
+    struct node *node = call->api->options.node;
+    struct queue_object queue;
     struct err err;
 
-    if (!get_queues(call, &queues)) {
+    if (core_queue_get(node_core(node), call->params[0], node_now_ns(node), call->input->arena,
+                       &queue, &err)) {
+        reply_error(call, &err);
         return;
     }
-    for (uint32_t i = 0; i < queues.count; i++) {
-        const struct queue_object *queue = (const struct queue_object *)queues.items + i;
-
-        if (slice_equal(queue->name, call->params[0])) {
-            reply_json(call, 200, &queue_object_message, queue);
-            return;
-        }
-    }
-    (void)err_reply(&err, REPLY_NOT_FOUND, "no queue '%.*s'",
-                    (int)(call->params[0].size < 100 ? call->params[0].size : 100),
-                    (const char *)call->params[0].data);
-    reply_error(call, &err);
+    reply_json(call, 200, &queue_object_message, &queue);
 }

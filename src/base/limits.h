@@ -57,6 +57,7 @@
 #define PENDING_SIZE_MAX (64 * MIB)
 #define LOG_WRITES_IN_FLIGHT 2
 #define TICK_JOBS_MAX 1024
+#define SWEEP_JOBS_MAX 1000     /* Rows of cleared and destroyed queues that an entry removes. */
 #define CLAIMS_IN_FLIGHT_MAX 64 /* Of one queue. */
 #define REFUSAL_RETRY_MS_MIN 10
 #define REFUSAL_RETRY_MS_MAX 2000

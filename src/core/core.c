@@ -292,11 +292,14 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 uint64_t core_next_due_ns(const struct core *core)
 {
     const struct index_job *first = index_first_due(&core->index);
+    const struct queue *queue = index_first_due_queue(&core->index);
     uint64_t due = first ? first->due_ns : UINT64_MAX;
+    uint64_t sweep = queue ? queue_due_ns(queue) : UINT64_MAX;
 
-    if (options_differ(core) || purge_events_due(&core->meta)) {
+    if (options_differ(core) || purge_events_due(&core->meta) || sweep < core->meta.now_ns) {
         return core->meta.now_ns;
     }
+    due = earlier(due, sweep);
     return earlier(earlier(due, purge_due_ns(&core->meta)), kept_due_ns(&core->meta));
 }
 

@@ -164,6 +164,11 @@ enum err_code core_attempts_get(struct core *core, struct slice job_id, struct a
 enum err_code core_queues_get(struct core *core, uint64_t now_ns, struct arena *arena,
                               struct list *ret_queues, struct err *err) MUST_USE;
 
+/* One queue. ERR_NOT_FOUND: it does not exist, or was destroyed. */
+enum err_code core_queue_get(struct core *core, struct slice name, uint64_t now_ns,
+                             struct arena *arena, struct queue_object *ret_queue,
+                             struct err *err) MUST_USE;
+
 /* Rebuilds the indexes from rows aside and compares them with the live ones: ERR_CORRUPT names the
  * first difference. For tests and verify. */
 enum err_code core_check(struct core *core, struct err *err) MUST_USE;

@@ -7,6 +7,7 @@ struct done_counts {
     struct core *core;
     struct arena arena;
     uint64_t total;
+    uint64_t gone;
     uint64_t *completed; /* By queue number. */
     uint64_t *dead;
     uint64_t *cancelled;
@@ -29,6 +30,10 @@ static enum err_code count_done(void *context, struct slice key, struct slice va
                        job_state_name((enum job_state)job.state), job.queue);
     }
     counts->total++;
+    if (job_is_gone(&index_queue(&counts->core->index, job.queue)->row, &job)) {
+        counts->gone++;
+        return ERR_NONE;
+    }
     if (job.state == JOB_COMPLETED) {
         counts->completed[job.queue]++;
     } else if (job.state == JOB_DEAD) {
@@ -43,10 +48,11 @@ static enum err_code compare_counts(const struct done_counts *counts, struct err
 {
     const struct core *core = counts->core;
 
-    if (counts->total != core->meta.done_count) {
-        return err_set(err, ERR_CORRUPT, "%llu jobs are done, not %llu",
-                       (unsigned long long)counts->total,
-                       (unsigned long long)core->meta.done_count);
+    if (counts->total != core->meta.done_count || counts->gone != core->meta.gone_count) {
+        return err_set(err, ERR_CORRUPT, "%llu jobs are done, %llu of them gone, not %llu and %llu",
+                       (unsigned long long)counts->total, (unsigned long long)counts->gone,
+                       (unsigned long long)core->meta.done_count,
+                       (unsigned long long)core->meta.gone_count);
     }
     for (uint32_t i = 1; i <= core->index.queue_count; i++) {
         const struct queue_row *row = &index_queue(&core->index, i)->row;

@@ -109,6 +109,9 @@ enum err_code core_load(struct kv *kv, struct index *index, struct meta_row *ret
     }
     for (struct queue *queue = index->touched; queue; queue = queue->touched_next) {
         queue->touched = false;
+        if (!index_queue_refresh(index, queue)) {
+            (void)err_set(err, ERR_NOMEM, "no memory for the index of queues that are due");
+        }
     }
     index->touched = NULL;
 out:

@@ -1,4 +1,6 @@
 /* Reads for GET: jobs and queues as the API shows them. Nothing here changes anything. */
+#include "base/limits.h"
+#include "base/reply.h"
 #include "core/core_state.h"
 #include "core/job_read.h"
 #include "core/queue.h"
@@ -36,7 +38,13 @@ static enum err_code read_job(const struct read *read, struct job_key key, struc
     if (!value.data) {
         return err_set(read->err, ERR_NOT_FOUND, "no such job");
     }
-    return job_row_read(row_key_slice(&row), value, read->arena, ret_job, read->err);
+    if (job_row_read(row_key_slice(&row), value, read->arena, ret_job, read->err) != ERR_NONE) {
+        return read->err->code;
+    }
+    if (job_is_gone(&index_queue(&read->core->index, ret_job->queue)->row, ret_job)) {
+        return err_set(read->err, ERR_NOT_FOUND, "no such job");
+    }
+    return ERR_NONE;
 }
 
 enum err_code core_job_get(struct core *core, struct slice job_id, struct arena *arena,
@@ -94,7 +102,8 @@ static enum err_code read_oldest(const struct read *read, const struct queue *qu
     uint64_t oldest = 0;
 
     for (uint32_t i = 0; i < JOB_PRIORITY_COUNT; i++) {
-        const struct index_job *first = index_first_of(&read->core->index, queue, i);
+        const struct index_job *first =
+            index_first_of(&read->core->index, queue, (enum index_list)i);
         struct job job;
 
         if (!first) {
@@ -111,20 +120,10 @@ static enum err_code read_oldest(const struct read *read, const struct queue *qu
     return ERR_NONE;
 }
 
-static uint64_t count_all(const struct queue *queue)
-{
-    uint64_t all = queue->row.completed + queue->row.dead + queue->row.cancelled;
-
-    for (uint32_t i = 0; i < JOB_STATE_COUNT; i++) {
-        all += queue->counts[i];
-    }
-    return all;
-}
-
 static enum err_code show_queue(const struct read *read, const struct queue *queue, uint64_t now_ns,
                                 struct queue_object *ret_object)
 {
-    const uint64_t *counts = queue->counts;
+    const uint64_t *counts = queue->jobs.counts;
     uint64_t oldest;
 
     if (read_oldest(read, queue, &oldest) != ERR_NONE) {
@@ -142,7 +141,7 @@ static enum err_code show_queue(const struct read *read, const struct queue *que
         .scheduled = counts[JOB_SCHEDULED],
         .retrying = counts[JOB_RETRYING],
         .cancelled = queue->row.cancelled,
-        .enqueued = count_all(queue),
+        .enqueued = queue_count(queue),
         .failed = queue->row.failed_total,
         .ready = counts[JOB_PENDING],
         .oldest_pending_at = oldest,
@@ -151,6 +150,8 @@ static enum err_code show_queue(const struct read *read, const struct queue *que
         .enqueued_total = queue->row.enqueued_total,
         .completed_total = queue->row.completed_total,
         .failed_total = queue->row.failed_total,
+        .draining = queue->row.draining_at != 0,
+        .drained = queue->row.drained,
     };
     return ERR_NONE;
 }
@@ -163,19 +164,35 @@ static int compare_names(const void *a, const void *b)
     return slice_compare((*left)->row.name, (*right)->row.name);
 }
 
+enum err_code core_queue_get(struct core *core, struct slice name, uint64_t now_ns,
+                             struct arena *arena, struct queue_object *ret_queue, struct err *err)
+{
+    struct read read = {core, arena, err};
+    const struct queue *queue = index_queue_find(&core->index, name);
+
+    if (!queue || queue->row.destroyed) {
+        return err_reply(err, REPLY_NOT_FOUND, "no queue '%.*s'",
+                         (int)(name.size < 100 ? name.size : 100), (const char *)name.data);
+    }
+    return show_queue(&read, queue, now_ns, ret_queue);
+}
+
 enum err_code core_queues_get(struct core *core, uint64_t now_ns, struct arena *arena,
                               struct list *ret_queues, struct err *err)
 {
     struct read read = {core, arena, err};
-    uint32_t count = core->index.queue_count;
-    const struct queue **sorted = arena_array(arena, count, sizeof(*sorted));
-    struct queue_object *objects = arena_array(arena, count, sizeof(*objects));
+    uint32_t number_max = core->index.queue_count;
+    const struct queue **sorted = arena_array(arena, number_max, sizeof(*sorted));
+    struct queue_object *objects = arena_array(arena, number_max, sizeof(*objects));
+    uint32_t count = 0;
 
     if (!sorted || !objects) {
         return no_memory(err);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        sorted[i] = index_queue(&core->index, i + 1);
+    for (uint32_t i = 1; i <= number_max; i++) {
+        if (!index_queue(&core->index, i)->row.destroyed) {
+            sorted[count++] = index_queue(&core->index, i);
+        }
     }
     if (count > 1) {
         qsort(sorted, count, sizeof(*sorted), compare_names);

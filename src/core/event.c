@@ -24,6 +24,11 @@ static const char *const type_names[EVENT_TYPE_COUNT] = {
     [EVENT_REJECTED] = "rejected",
     [EVENT_REVISED] = "revised",
     [EVENT_PRIORITY_CHANGED] = "priority_changed",
+    [EVENT_QUEUE_DRAINING] = "queue.draining",
+    [EVENT_QUEUE_DRAINED] = "queue.drained",
+    [EVENT_QUEUE_CLEARED] = "queue.cleared",
+    [EVENT_QUEUE_DELETED] = "queue.deleted",
+    [EVENT_QUEUE_CONFIG] = "queue.config",
 };
 
 const struct words event_type_words = {.names = type_names, .count = EVENT_TYPE_COUNT};

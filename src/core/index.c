@@ -1,8 +1,9 @@
 /* The indexes over live jobs and queues: see index.h. */
 #include "core/index.h"
 
+#include "core/index_queue.h"
+
 #include <stdlib.h>
-#include <xxhash.h>
 
 static uint64_t slot_hash(const void *item)
 {
@@ -14,20 +15,7 @@ static uint32_t *slot_link(void *item)
     return &((struct index_slot *)item)->map_link;
 }
 
-static uint64_t queue_hash(const void *item)
-{
-    const struct queue *queue = item;
-
-    return XXH3_64bits(queue->row.name.data, queue->row.name.size);
-}
-
-static uint32_t *queue_link(void *item)
-{
-    return &((struct queue *)item)->map_link;
-}
-
 static const struct map_item slot_item = {slot_hash, slot_link};
-static const struct map_item queue_item = {queue_hash, queue_link};
 
 static struct index_slot *slot_at(const struct index *index, uint32_t id)
 {
@@ -43,22 +31,17 @@ void index_init(struct index *index)
 {
     *index = (struct index){0};
     slab_init(&index->slots, sizeof(struct index_slot));
-    slab_init(&index->queues, sizeof(struct queue));
     map_init(&index->jobs, &index->slots, &slot_item);
-    map_init(&index->queue_names, &index->queues, &queue_item);
     heap_init(&index->due, heap_moved, index);
+    index_queues_init(index);
 }
 
 void index_done(struct index *index)
 {
-    for (uint32_t i = 1; i <= index->queue_count; i++) {
-        free(((struct queue *)slab_at(&index->queues, i))->owned_name);
-    }
+    index_queues_done(index);
     map_done(&index->jobs);
-    map_done(&index->queue_names);
     heap_done(&index->due);
     slab_done(&index->slots);
-    slab_done(&index->queues);
 }
 
 struct index_job index_job_of(const struct job *job)
@@ -87,7 +70,7 @@ static uint32_t find_slot(const struct index *index, uint64_t seq)
 
 /* The member that `move_seq` belongs behind; 0 = at the front. Searched from both ends at once:
  * jobs join at the back, and a roll-back puts them to the front. */
-static uint32_t find_place(const struct index *index, const struct ready_list *list,
+static uint32_t find_place(const struct index *index, const struct slot_list *list,
                            uint64_t move_seq)
 {
     uint32_t back = list->tail;
@@ -103,7 +86,7 @@ static uint32_t find_place(const struct index *index, const struct ready_list *l
     return back;
 }
 
-static void link_behind(struct index *index, struct ready_list *list, uint32_t id, uint32_t place)
+static void link_behind(struct index *index, struct slot_list *list, uint32_t id, uint32_t place)
 {
     struct index_slot *slot = slot_at(index, id);
 
@@ -121,7 +104,7 @@ static void link_behind(struct index *index, struct ready_list *list, uint32_t i
     }
 }
 
-static void unlink_ready(struct index *index, struct ready_list *list, uint32_t id)
+static void unlink_slot(struct index *index, struct slot_list *list, uint32_t id)
 {
     struct index_slot *slot = slot_at(index, id);
 
@@ -141,43 +124,73 @@ static void unlink_ready(struct index *index, struct ready_list *list, uint32_t 
     slot->previous = 0;
 }
 
-static struct ready_list *ready_list_of(struct index *index, const struct index_job *job)
+/* The list that a job belongs in, by its state. */
+static uint32_t list_number(const struct index_job *job)
 {
-    return &index_queue(index, job->queue)->ready[job->priority];
+    static const uint8_t lists[JOB_STATE_COUNT] = {
+        [JOB_SCHEDULED] = LIST_SCHEDULED,
+        [JOB_RETRYING] = LIST_RETRYING,
+        [JOB_ACTIVE] = LIST_ACTIVE,
+        [JOB_HELD] = LIST_HELD,
+    };
+
+    return job->state == JOB_PENDING ? LIST_READY + job->priority : lists[job->state];
+}
+
+bool index_is_gone(const struct index *index, const struct index_job *job)
+{
+    const struct queue *queue = index_queue(index, job->queue);
+
+    return job_is_gone_at(&queue->row, (enum job_state)job->state, job->move_seq);
+}
+
+/* Counts the job among those of its queue and state, or takes it out of them (-1). */
+static void count_job(struct index *index, struct queue *queue, const struct index_job *job,
+                      int change)
+{
+    assert(change > 0 || queue->jobs.counts[job->state] > 0);
+    queue->jobs.counts[job->state] += (uint64_t)(int64_t)change;
+    index->live_count += (uint64_t)(int64_t)change;
 }
 
 static void detach(struct index *index, uint32_t id)
 {
     struct index_slot *slot = slot_at(index, id);
     struct queue *queue = index_queue(index, slot->job.queue);
+    uint32_t number = list_number(&slot->job);
 
     index_touch(index, queue);
-    assert(queue->counts[slot->job.state] > 0);
-    queue->counts[slot->job.state]--;
-    if (slot->job.state == JOB_PENDING) {
-        unlink_ready(index, ready_list_of(index, &slot->job), id);
+    if (index_is_gone(index, &slot->job)) {
+        unlink_slot(index, &queue->jobs.gone[number], id);
+    } else {
+        unlink_slot(index, &queue->jobs.lists[number], id);
+        count_job(index, queue, &slot->job, -1);
     }
     if (slot->heap_place) {
         heap_remove(&index->due, slot->heap_place);
     }
 }
 
-static bool attach(struct index *index, uint32_t id)
-{
-    struct index_slot *slot = slot_at(index, id);
-    struct queue *queue = index_queue(index, slot->job.queue);
-
-    index_touch(index, queue);
-    queue->counts[slot->job.state]++;
-    return slot->job.due_ns == 0 ||
-           heap_add(&index->due, (struct heap_entry){slot->job.due_ns, slot->job.seq, id});
-}
-
-static void attach_ready(struct index *index, uint32_t id)
+static bool attach_due(struct index *index, uint32_t id)
 {
     const struct index_job *job = &slot_at(index, id)->job;
-    struct ready_list *list = ready_list_of(index, job);
 
+    return job->due_ns == 0 ||
+           heap_add(&index->due, (struct heap_entry){job->due_ns, job->seq, id});
+}
+
+static void attach(struct index *index, uint32_t id)
+{
+    const struct index_job *job = &slot_at(index, id)->job;
+    struct queue *queue = index_queue(index, job->queue);
+    bool gone = index_is_gone(index, job);
+    struct slot_list *lists = gone ? queue->jobs.gone : queue->jobs.lists;
+    struct slot_list *list = &lists[list_number(job)];
+
+    index_touch(index, queue);
+    if (!gone) {
+        count_job(index, queue, job, 1);
+    }
     link_behind(index, list, id, find_place(index, list, job->move_seq));
 }
 
@@ -193,7 +206,6 @@ static uint32_t add_slot(struct index *index, const struct index_job *job)
         slab_give(&index->slots, id);
         return 0;
     }
-    index->live_count++;
     return id;
 }
 
@@ -201,7 +213,6 @@ static void remove_slot(struct index *index, uint32_t id)
 {
     map_remove(&index->jobs, id);
     slab_give(&index->slots, id);
-    index->live_count--;
 }
 
 bool index_change(struct index *index, const struct index_job *old, const struct index_job *now)
@@ -226,12 +237,10 @@ bool index_change(struct index *index, const struct index_job *old, const struct
         return false;
     }
     slot_at(index, id)->job = *now;
-    if (!attach(index, id)) {
+    if (!attach_due(index, id)) {
         return false;
     }
-    if (now->state == JOB_PENDING) {
-        attach_ready(index, id);
-    }
+    attach(index, id);
     return true;
 }
 
@@ -239,24 +248,26 @@ bool index_load(struct index *index, const struct index_job *job)
 {
     uint32_t id = add_slot(index, job);
 
-    return id && attach(index, id);
+    return id && attach_due(index, id);
 }
 
-struct ready_item {
+struct slot_item {
     uint64_t move_seq;
     uint32_t id;
 };
 
-static int compare_ready(const void *a, const void *b)
+static int compare_moves(const void *a, const void *b)
 {
-    uint64_t left = ((const struct ready_item *)a)->move_seq;
-    uint64_t right = ((const struct ready_item *)b)->move_seq;
+    uint64_t left = ((const struct slot_item *)a)->move_seq;
+    uint64_t right = ((const struct slot_item *)b)->move_seq;
 
     return (left > right) - (left < right);
 }
 
-/* All pending slots; numbers of slots run without gaps while loading. */
-static uint32_t collect_ready(const struct index *index, struct ready_item *items, bool *ret_sorted)
+/* The slots of jobs that are pending, or of the others; numbers of slots run without gaps while
+ * loading. */
+static uint32_t collect(const struct index *index, bool pending, struct slot_item *items,
+                        bool *ret_sorted)
 {
     uint32_t count = 0;
 
@@ -264,22 +275,34 @@ static uint32_t collect_ready(const struct index *index, struct ready_item *item
     for (uint32_t id = 1; id <= index->slots.used; id++) {
         const struct index_job *job = &slot_at(index, id)->job;
 
-        if (job->state != JOB_PENDING) {
+        if ((job->state == JOB_PENDING) != pending) {
             continue;
         }
         if (count > 0 && items[count - 1].move_seq > job->move_seq) {
             *ret_sorted = false;
         }
-        items[count++] = (struct ready_item){job->move_seq, id};
+        items[count++] = (struct slot_item){job->move_seq, id};
     }
     return count;
 }
 
+static void attach_all(struct index *index, bool pending, struct slot_item *items)
+{
+    bool sorted;
+    uint32_t count = collect(index, pending, items, &sorted);
+
+    if (!sorted) {
+        qsort(items, count, sizeof(*items), compare_moves);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        attach(index, items[i].id);
+    }
+}
+
+/* Pending jobs apart: most often they are in order already, and there may be a million. */
 bool index_load_end(struct index *index)
 {
-    struct ready_item *items;
-    uint32_t count;
-    bool sorted;
+    struct slot_item *items;
 
     if (index->slots.used == 0) {
         return true;
@@ -288,13 +311,8 @@ bool index_load_end(struct index *index)
     if (!items) {
         return false;
     }
-    count = collect_ready(index, items, &sorted);
-    if (!sorted) {
-        qsort(items, count, sizeof(*items), compare_ready);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        attach_ready(index, items[i].id);
-    }
+    attach_all(index, true, items);
+    attach_all(index, false, items);
     free(items);
     return true;
 }
@@ -314,95 +332,94 @@ const struct index_job *index_first_due(const struct index *index)
     return top ? &slot_at(index, top->id)->job : NULL;
 }
 
-const struct index_job *index_first_of(const struct index *index, const struct queue *queue,
-                                       uint32_t priority)
+static const struct index_job *job_or_null(const struct index *index, uint32_t id)
 {
-    uint32_t id = queue->ready[priority].head;
-
     return id ? &slot_at(index, id)->job : NULL;
 }
 
-const struct index_job *index_first_ready(const struct index *index, const struct queue *queue)
+const struct index_job *index_first_of(const struct index *index, const struct queue *queue,
+                                       enum index_list list)
 {
-    for (uint32_t i = 0; i < JOB_PRIORITY_COUNT; i++) {
-        if (queue->ready[i].head) {
-            return index_first_of(index, queue, i);
+    return job_or_null(index, queue->jobs.lists[list].head);
+}
+
+const struct index_job *index_next_of(const struct index *index, const struct index_job *job)
+{
+    return job_or_null(index, slot_at(index, find_slot(index, job->seq))->next);
+}
+
+static const struct index_job *first_in(const struct index *index, const struct slot_list *lists,
+                                        uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (lists[i].head) {
+            return job_or_null(index, lists[i].head);
         }
     }
     return NULL;
 }
 
-struct queue *index_queue(const struct index *index, uint32_t number)
+const struct index_job *index_first_ready(const struct index *index, const struct queue *queue)
 {
-    assert(number >= 1 && number <= index->queue_count);
-    return slab_at(&index->queues, number);
+    return first_in(index, queue->jobs.lists, JOB_PRIORITY_COUNT);
 }
 
-struct queue *index_queue_find(const struct index *index, struct slice name)
+const struct index_job *index_first_gone(const struct index *index, const struct queue *queue)
 {
-    uint32_t id = map_first(&index->queue_names, XXH3_64bits(name.data, name.size));
-
-    while (id && !slice_equal(index_queue(index, id)->row.name, name)) {
-        id = map_next(&index->queue_names, id);
-    }
-    return id ? index_queue(index, id) : NULL;
+    return first_in(index, queue->jobs.gone, LIST_COUNT);
 }
 
-struct queue *index_queue_add(struct index *index, struct slice name)
+/* Puts all members of a list behind those of another one. */
+static void append(struct index *index, struct slot_list *list, struct slot_list *taken)
 {
-    uint8_t *copy = malloc(name.size + 1);
-    uint32_t number = copy ? slab_take(&index->queues) : 0;
-    struct queue *queue;
-
-    if (!number) {
-        goto out;
-    }
-    memcpy(copy, name.data, name.size);
-    queue = slab_at(&index->queues, number);
-    queue->owned_name = copy;
-    queue->row.name = slice_of(copy, name.size);
-    queue->number = number;
-    if (!map_add(&index->queue_names, number)) {
-        slab_give(&index->queues, number);
-        goto out;
-    }
-    assert(number == index->queue_count + 1);
-    index->queue_count = number;
-    return queue;
-out:
-    free(copy);
-    return NULL;
-}
-
-void index_queue_remove(struct index *index, struct queue *queue)
-{
-    struct queue **place = &index->touched;
-
-    assert(queue->number == index->queue_count);
-    while (*place && *place != queue) {
-        place = &(*place)->touched_next;
-    }
-    if (*place) {
-        *place = queue->touched_next;
-    }
-    map_remove(&index->queue_names, queue->number);
-    free(queue->owned_name);
-    index->queue_count--;
-    slab_give(&index->queues, queue->number);
-}
-
-uint64_t queue_ready(const struct queue *queue)
-{
-    return queue->row.paused ? 0 : queue->counts[JOB_PENDING];
-}
-
-void index_touch(struct index *index, struct queue *queue)
-{
-    if (queue->touched) {
+    if (!taken->head) {
         return;
     }
-    queue->touched = true;
-    queue->ready_before = queue_ready(queue);
-    queue->touched_next = index->touched;
-    index->touched = queue;
+    if (list->tail) {
+        slot_at(index, list->tail)->next = taken->head;
+        slot_at(index, taken->head)->previous = list->tail;
+    } else {
+        list->head = taken->head;
+    }
+    list->tail = taken->tail;
+    *taken = (struct slot_list){0};
+}
+
+static void uncount(struct index *index, struct queue *queue, enum job_state state)
+{
+    index->live_count -= queue->jobs.counts[state];
+    queue->jobs.counts[state] = 0;
+}
+
+void index_doom(struct index *index, struct queue *queue, bool all)
+{
+    struct queue_jobs *jobs = &queue->jobs;
+
+    index_touch(index, queue);
+    for (uint32_t i = 0; i < (all ? LIST_COUNT : LIST_CLEARED); i++) {
+        append(index, &jobs->gone[i], &jobs->lists[i]);
+    }
+    uncount(index, queue, JOB_PENDING);
+    uncount(index, queue, JOB_SCHEDULED);
+    uncount(index, queue, JOB_RETRYING);
+    if (all) {
+        uncount(index, queue, JOB_ACTIVE);
+        uncount(index, queue, JOB_HELD);
+    }
+}
+
+void index_undoom(struct index *index, struct queue *queue, const struct queue_jobs *before)
+{
+    for (uint32_t i = 0; i < LIST_COUNT; i++) {
+        if (before->lists[i].head) {
+            slot_at(index, before->lists[i].head)->previous = 0;
+        }
+        if (before->gone[i].tail) {
+            slot_at(index, before->gone[i].tail)->next = 0;
+        }
+    }
+    for (uint32_t i = 0; i < JOB_STATE_COUNT; i++) {
+        index->live_count += before->counts[i] - queue->jobs.counts[i];
+    }
+    queue->jobs = *before;
 }

@@ -1,9 +1,11 @@
-/* What core must find without reading the store: jobs by id, ready jobs in order, due instants,
- * queues and their counts.
+/* What core must find without reading the store: jobs by id, jobs of a queue in order, due
+ * instants, queues and their counts.
  *
  * Everything here follows from rows and is rebuilt from them by one scan. index_change is the only
  * way in: it is called with a job before and after, and a roll-back calls it the other way round.
- */
+ *
+ * A live job that its queue's clear or destroy struck (job_is_gone) is in no count and in none of
+ * the lists that are read; it waits in `gone` until a sweep removes its row. */
 #ifndef CORE_INDEX_H
 #define CORE_INDEX_H
 
@@ -25,16 +27,35 @@ struct index_job {
 /* A live job's place in memory: 56 bytes. */
 struct index_slot {
     struct index_job job;
-    uint32_t next; /* In its ready list; 0 = none. */
+    uint32_t next; /* In its list; 0 = none. */
     uint32_t previous;
     uint32_t heap_place; /* 0 = not in the heap. */
     uint32_t map_link;
 };
 
-/* Pending jobs of one queue and priority by move_seq. */
-struct ready_list {
+/* Each live job is in one list of its queue: pending ones in that of their priority, which comes
+ * first, the others in that of their state. */
+enum index_list {
+    LIST_READY = 0,
+    LIST_SCHEDULED = JOB_PRIORITY_COUNT,
+    LIST_RETRYING,
+    LIST_CLEARED, /* Not a list: those before it are what a clear strikes. */
+    LIST_ACTIVE = LIST_CLEARED,
+    LIST_HELD,
+    LIST_COUNT
+};
+
+/* Jobs by move_seq. */
+struct slot_list {
     uint32_t head;
     uint32_t tail;
+};
+
+/* The live jobs of a queue. */
+struct queue_jobs {
+    struct slot_list lists[LIST_COUNT];
+    struct slot_list gone[LIST_COUNT]; /* Rows to be removed. */
+    uint64_t counts[JOB_STATE_COUNT];  /* Of those in `lists`. */
 };
 
 /* A queue: its row, kept here while the server runs and written back at the end of each entry that
@@ -44,10 +65,10 @@ struct queue {
     uint8_t *owned_name;
     uint32_t number;
     uint32_t map_link;
-    struct ready_list ready[JOB_PRIORITY_COUNT];
-    uint64_t counts[JOB_STATE_COUNT]; /* Live jobs in each state. */
-    uint64_t stored_hash;             /* Of the row as it is stored; 0 = not yet. */
-    uint64_t ready_before;            /* queue_ready when the entry began; valid while touched. */
+    uint32_t due_place; /* In the heap of queues that are due; 0 = not in it. */
+    struct queue_jobs jobs;
+    uint64_t stored_hash;  /* Of the row as it is stored; 0 = not yet. */
+    uint64_t ready_before; /* queue_ready when the entry began; valid while touched. */
     struct queue *touched_next;
     bool touched; /* Changed by this entry. */
     bool cut;     /* A claim left ready jobs because the entry was full. */
@@ -60,8 +81,9 @@ struct index {
     struct heap due;
     struct slab queues; /* struct queue; the number is the queue's. */
     struct map queue_names;
+    struct heap due_queues; /* By queue_due_ns, then number. */
     uint32_t queue_count;
-    uint64_t live_count;
+    uint64_t live_count; /* Without those that are gone. */
     struct queue *touched;
 };
 
@@ -76,23 +98,32 @@ struct index_job index_job_of(const struct job *job);
  * out of memory; never so when it undoes a change. */
 bool index_change(struct index *index, const struct index_job *old, const struct index_job *now);
 
-/* For the scan at start: adds jobs in any order, then sorts the ready ones once. False when out of
- * memory. */
+/* For the scan at start: adds jobs in any order, then sorts them into their lists once. False when
+ * out of memory. */
 bool index_load(struct index *index, const struct index_job *job);
 bool index_load_end(struct index *index);
 
-/* The live job of a key; NULL when there is none. */
+/* The live job of a key, gone or not; NULL when there is none. */
 const struct index_job *index_find(const struct index *index, struct job_key key);
 
-/* The live job that is due first; NULL when none ever is. */
+/* The live job that is due first, gone or not; NULL when none ever is. */
 const struct index_job *index_first_due(const struct index *index);
 
 /* The pending job of the queue that is handed out next; NULL when there is none. */
 const struct index_job *index_first_ready(const struct index *index, const struct queue *queue);
 
-/* The pending job of one priority that became so first; NULL when there is none. */
+/* The first job of one of the queue's lists, and the one behind a job in its list; NULL when there
+ * is none. */
 const struct index_job *index_first_of(const struct index *index, const struct queue *queue,
-                                       uint32_t priority);
+                                       enum index_list list);
+const struct index_job *index_next_of(const struct index *index, const struct index_job *job);
+
+/* A job of the queue that is gone, always the same one of the same rows; NULL when there is none.
+ */
+const struct index_job *index_first_gone(const struct index *index, const struct queue *queue);
+
+/* True if the job is one of those. */
+bool index_is_gone(const struct index *index, const struct index_job *job);
 
 /* A queue by number (which exists) or name (NULL when it does not). */
 struct queue *index_queue(const struct index *index, uint32_t number);
@@ -104,8 +135,29 @@ struct queue *index_queue_add(struct index *index, struct slice name);
 /* Takes the queue that was added last away again. */
 void index_queue_remove(struct index *index, struct queue *queue);
 
+/* The queue's jobs of the lists before LIST_CLEARED, or all of them, are gone from now on. The row
+ * must say the same. O(1). */
+void index_doom(struct index *index, struct queue *queue, bool all);
+
+/* Takes index_doom back; `before` is what the queue had. */
+void index_undoom(struct index *index, struct queue *queue, const struct queue_jobs *before);
+
+/* How many jobs the queue has, in any state. */
+uint64_t queue_count(const struct queue *queue);
+
 /* How many jobs of the queue can be handed out now. */
 uint64_t queue_ready(const struct queue *queue);
+
+/* When a tick has something to do for the queue itself: at once while it has rows to remove (1);
+ * 0 = never. */
+uint64_t queue_due_ns(const struct queue *queue);
+
+/* The queue that is due first; NULL when none is. */
+struct queue *index_first_due_queue(const struct index *index);
+
+/* Brings the queue's place among the due ones up to date. Call it for each queue that was touched,
+ * and after the scan at start. False when out of memory. */
+bool index_queue_refresh(struct index *index, struct queue *queue);
 
 /* Notes what queue_ready was, before its first change in an entry. */
 void index_touch(struct index *index, struct queue *queue);

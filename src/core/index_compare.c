@@ -1,5 +1,6 @@
 /* Are two indexes the same? For core_check: the one that lived through all changes and the one made
  * from rows. */
+#include "base/limits.h"
 #include "base/reply.h"
 #include "core/index.h"
 
@@ -65,7 +66,7 @@ static enum err_code compare_heaps(const struct index *index, const struct index
         return err_set(err, ERR_CORRUPT, "%u jobs are due some time, not %u", index->due.count,
                        other->due.count);
     }
-    if (!heap_is_ordered(&index->due)) {
+    if (!heap_is_ordered(&index->due) || !heap_is_ordered(&index->due_queues)) {
         return err_set(err, ERR_CORRUPT, "the heap of due instants is out of order");
     }
     for (uint32_t i = 0; i < index->due.count; i++) {
@@ -79,7 +80,7 @@ static enum err_code compare_heaps(const struct index *index, const struct index
 }
 
 static enum err_code compare_lists(const struct index *index, const struct index *other,
-                                   const struct ready_list *have, const struct ready_list *want,
+                                   const struct slot_list *have, const struct slot_list *want,
                                    struct err *err)
 {
     uint32_t a = have->head;
@@ -91,24 +92,49 @@ static enum err_code compare_lists(const struct index *index, const struct index
         const struct index_slot *right = slab_at(&other->slots, b);
 
         if (left->job.seq != right->job.seq || left->previous != last) {
-            return differ(err, &right->job, "place among the ready jobs");
+            return differ(err, &right->job, "place in its list");
         }
         last = a;
         a = left->next;
         b = right->next;
     }
     if (a || b || have->tail != last) {
-        return err_set(err, ERR_CORRUPT, "a list of ready jobs has another length than its rows");
+        return err_set(err, ERR_CORRUPT, "a list of jobs has another length than its rows");
     }
     return ERR_NONE;
 }
 
+/* Written down, the rows are the same. */
 static bool same_row(const struct queue_row *a, const struct queue_row *b)
 {
-    return a->paused == b->paused && a->created_at == b->created_at &&
-           a->completed == b->completed && a->dead == b->dead && a->cancelled == b->cancelled &&
-           a->enqueued_total == b->enqueued_total && a->completed_total == b->completed_total &&
-           a->failed_total == b->failed_total;
+    struct buf left;
+    struct buf right;
+    bool same;
+
+    buf_init(&left, MIB);
+    buf_init(&right, MIB);
+    protobuf_write(&queue_row_message, a, &left);
+    protobuf_write(&queue_row_message, b, &right);
+    same = !left.failed && !right.failed && slice_equal(buf_slice(&left), buf_slice(&right));
+    buf_done(&left);
+    buf_done(&right);
+    return same;
+}
+
+/* A queue that is due must be where its place says, and at the instant that follows from its row.
+ */
+static bool queue_is_placed(const struct index *index, const struct queue *queue)
+{
+    const struct heap_entry *entry;
+
+    if (queue->due_place == 0) {
+        return queue_due_ns(queue) == 0;
+    }
+    if (queue->due_place > index->due_queues.count) {
+        return false;
+    }
+    entry = &index->due_queues.entries[queue->due_place - 1];
+    return entry->id == queue->number && entry->due_ns == queue_due_ns(queue);
 }
 
 static enum err_code compare_queue(const struct index *index, const struct index *other,
@@ -119,15 +145,21 @@ static enum err_code compare_queue(const struct index *index, const struct index
     if (!have || have->number != want->number || !same_row(&have->row, &want->row)) {
         return err_set(err, ERR_CORRUPT, "queue %u differs from its row", want->number);
     }
+    if (!queue_is_placed(index, have) || queue_due_ns(have) != queue_due_ns(want)) {
+        return err_set(err, ERR_CORRUPT, "queue %u is due at another instant than its rows say",
+                       want->number);
+    }
     for (uint32_t i = 0; i < JOB_STATE_COUNT; i++) {
-        if (have->counts[i] != want->counts[i]) {
+        if (have->jobs.counts[i] != want->jobs.counts[i]) {
             return err_set(err, ERR_CORRUPT, "queue %u counts %llu jobs %s, its rows %llu",
-                           want->number, (unsigned long long)have->counts[i],
-                           job_state_name((enum job_state)i), (unsigned long long)want->counts[i]);
+                           want->number, (unsigned long long)have->jobs.counts[i],
+                           job_state_name((enum job_state)i),
+                           (unsigned long long)want->jobs.counts[i]);
         }
     }
-    for (uint32_t i = 0; i < JOB_PRIORITY_COUNT; i++) {
-        if (compare_lists(index, other, &have->ready[i], &want->ready[i], err) != ERR_NONE) {
+    for (uint32_t i = 0; i < LIST_COUNT; i++) {
+        if (compare_lists(index, other, &have->jobs.lists[i], &want->jobs.lists[i], err) ||
+            compare_lists(index, other, &have->jobs.gone[i], &want->jobs.gone[i], err)) {
             return err->code;
         }
     }
@@ -136,7 +168,8 @@ static enum err_code compare_queue(const struct index *index, const struct index
 
 enum err_code index_compare(const struct index *index, const struct index *other, struct err *err)
 {
-    if (index->live_count != other->live_count || index->queue_count != other->queue_count) {
+    if (index->live_count != other->live_count || index->jobs.count != other->jobs.count ||
+        index->queue_count != other->queue_count) {
         return err_set(err, ERR_CORRUPT, "%llu jobs in %u queues are indexed, rows are %llu in %u",
                        (unsigned long long)index->live_count, index->queue_count,
                        (unsigned long long)other->live_count, other->queue_count);

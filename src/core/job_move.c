@@ -2,6 +2,7 @@
 #include "core/job_move.h"
 
 #include "base/limits.h"
+#include "core/purge.h"
 
 /* A terminal job's row is its result, its other texts and a few numbers. */
 #define DONE_ROW_SIZE_MAX (RESULT_MAX + 8 * KIB)
@@ -59,15 +60,22 @@ bool job_load_live(struct tx *tx, const struct index_job *indexed, struct job *r
     return false;
 }
 
+/* The same for a done job; there is none either when it is gone with its queue. */
+static bool decode_done(struct tx *tx, struct job_key key, struct slice value, struct job *ret_job)
+{
+    return decode(tx, key, value, ret_job) &&
+           !job_is_gone(&index_queue(tx->index, ret_job->queue)->row, ret_job);
+}
+
 bool job_load(struct tx *tx, struct job_key key, struct job *ret_job)
 {
     const struct index_job *indexed = index_find(tx->index, key);
     struct row_key row = job_row_key(key);
 
     if (indexed) {
-        return job_load_live(tx, indexed, ret_job);
+        return !index_is_gone(tx->index, indexed) && job_load_live(tx, indexed, ret_job);
     }
-    if (!decode(tx, key, tx_peek(tx, TABLE_DONE, &row), ret_job)) {
+    if (!decode_done(tx, key, tx_peek(tx, TABLE_DONE, &row), ret_job)) {
         return false;
     }
     job_forget_texts(ret_job);
@@ -94,7 +102,7 @@ static enum err_code open_done(struct tx *tx, struct job_key key, bool *ret_foun
     value = tx_get(tx, TABLE_DONE, &row);
     assert(value.size <= DONE_ROW_SIZE_MAX);
     tx->read_left += DONE_ROW_SIZE_MAX - value.size;
-    *ret_found = decode(tx, key, value, ret_job);
+    *ret_found = decode_done(tx, key, value, ret_job);
     return ERR_NONE;
 }
 
@@ -110,7 +118,7 @@ enum err_code job_open(struct tx *tx, struct slice job_id, enum reply_code refus
     }
     indexed = index_find(tx->index, key);
     if (indexed) {
-        found = job_load_live(tx, indexed, ret_job);
+        found = !index_is_gone(tx->index, indexed) && job_load_live(tx, indexed, ret_job);
     } else if (open_done(tx, key, &found, ret_job, err) != ERR_NONE) {
         return err->code;
     }
@@ -122,27 +130,39 @@ static enum table table_of(enum job_state state)
     return job_state_is_terminal(state) ? TABLE_DONE : TABLE_JOB;
 }
 
+static void save_row(struct tx *tx, const struct job *job, enum table from, enum table to)
+{
+    struct row_key key = job_row_key(job->key);
+    struct slice stored = job->stored;
+
+    if (stored.data && from != to) {
+        if (to == TABLE_DONE && purge_at_once(tx, job)) {
+            return;
+        }
+        tx_delete(tx, from, &key, stored);
+        stored = slice_of(NULL, 0);
+    }
+    tx_put(tx, to, &key, stored, tx_encode(tx, &job_row_message, job),
+           job->stored.data ? 0 : KV_FRESH);
+    if (to == TABLE_DONE) {
+        purge_note_due(tx, job);
+    }
+}
+
 void job_save(struct tx *tx, const struct job *job, enum job_state first_state)
 {
     const struct index_job *indexed = index_find(tx->index, job->key);
     enum table from = table_of(first_state);
     enum table to = table_of((enum job_state)job->state);
-    struct row_key key = job_row_key(job->key);
-    struct slice stored = job->stored;
     struct index_job old;
     struct index_job now;
 
-    assert((first_state == JOB_NONE) == !stored.data);
+    assert((first_state == JOB_NONE) == !job->stored.data);
     assert((first_state == JOB_NONE || from == TABLE_DONE) == !indexed);
     if (indexed) {
         old = *indexed;
     }
-    if (stored.data && from != to) {
-        tx_delete(tx, from, &key, stored);
-        stored = slice_of(NULL, 0);
-    }
-    tx_put(tx, to, &key, stored, tx_encode(tx, &job_row_message, job),
-           first_state == JOB_NONE ? KV_FRESH : 0);
+    save_row(tx, job, from, to);
     if (to == TABLE_JOB) {
         now = index_job_of(job);
     }
@@ -204,29 +224,11 @@ void job_count_done(struct tx *tx, const struct job *job, int by)
     }
 }
 
-/* The least key and the least end of done jobs tell the purge where and when to start. */
-static void note_done(struct tx *tx, const struct job *job)
-{
-    struct meta_row *meta = tx->meta;
-    struct row_key key = job_row_key(job->key);
-    struct row_key first =
-        job_row_key((struct job_key){meta->purge_first_time, meta->purge_first_seq});
-
-    if (meta->done_count == 0) {
-        meta->purge_floor = tx->now_ns;
-    }
-    if (meta->done_count == 0 || slice_compare(row_key_slice(&key), row_key_slice(&first)) < 0) {
-        meta->purge_first_time = job->key.time_ns;
-        meta->purge_first_seq = job->key.seq;
-    }
-}
-
 static void end(struct tx *tx, struct job *job)
 {
     struct queue *queue = index_queue(tx->index, job->queue);
 
     job->ended_at = tx->now_ns;
-    note_done(tx, job);
     job_count_done(tx, job, 1);
     if (job->state == JOB_COMPLETED) {
         job->completed_at = tx->now_ns;

@@ -29,6 +29,9 @@ enum op_code {
     OP_APPROVE = 14,
     OP_REJECT = 15,
     OP_PRIORITY = 16,
+    OP_DRAIN = 20,
+    OP_CLEAR = 21,
+    OP_DESTROY = 22,
 };
 
 extern const struct op_spec op_enqueue_spec;
@@ -47,6 +50,9 @@ extern const struct op_spec op_hold_spec;
 extern const struct op_spec op_approve_spec;
 extern const struct op_spec op_reject_spec;
 extern const struct op_spec op_priority_spec;
+extern const struct op_spec op_drain_spec;
+extern const struct op_spec op_clear_spec;
+extern const struct op_spec op_destroy_spec;
 
 /* enqueue: reference 3.1 and A5. Defaults are applied by the operation, not by the reader. */
 enum op_enqueue_bit {
@@ -292,6 +298,7 @@ struct op_tick_reply {
     uint32_t events_cut; /* Event records (one an entry) that were dropped. */
     uint32_t kept_cut;   /* Outcomes of keyed requests that were let go. */
     bool more;           /* The bound was reached. */
+    uint32_t swept;      /* Jobs of cleared and destroyed queues whose rows were removed. */
 };
 
 extern const struct message op_tick_message;
@@ -300,21 +307,29 @@ extern const struct message op_tick_reply_message;
 /* What the leader's timer is to submit now. Apply thread. */
 void core_tick(const struct core *core, struct op_tick *ret_tick);
 
-/* pause and resume: reference 3.4. Both create the queue. */
-struct op_pause {
-    struct slice queue;
-};
-
-struct op_resume {
+/* pause, resume, drain, clear, destroy: reference 3.4 and A10. All but destroy create the queue. */
+struct op_queue {
     struct slice queue;
 };
 
 struct op_queue_reply {
-    struct slice status; /* "paused" or "resumed". */
+    struct slice
+        status; /* "paused", "resumed", "draining"; "ok" of operations that set something. */
 };
 
-extern const struct message op_pause_message;
-extern const struct message op_resume_message;
+struct op_clear_reply {
+    struct slice status; /* "cleared". */
+    uint64_t cleared;    /* Jobs that were pending, scheduled or retrying. */
+};
+
+struct op_destroy_reply {
+    struct slice status; /* "deleted". */
+    uint64_t deleted;    /* Jobs in any state. */
+};
+
+extern const struct message op_queue_message;
 extern const struct message op_queue_reply_message;
+extern const struct message op_clear_reply_message;
+extern const struct message op_destroy_reply_message;
 
 #endif

@@ -4,8 +4,11 @@
 #include "base/limits.h"
 #include "core/job_move.h"
 
-/* Pause between sweeps: what lingers is met once a minute at most. */
+/* Pause between sweeps: what lingers is met once a minute at most... */
 #define PURGE_PAUSE_MS 60000
+
+/* ... and seldom enough that walking over it takes a few per cent of the time. */
+#define PURGE_LEFT_NS 50000
 
 /* Events over the bound that are not worth a tick. */
 #define EVENTS_SLACK 1024
@@ -18,63 +21,138 @@ struct victim {
 
 struct sweep {
     struct tx *tx;
-    uint64_t ended_max;   /* Purge what ended at or before this... */
-    uint64_t created_max; /* ...and stop at what was made after it. */
+    uint64_t keep_min_ns; /* Nothing is kept for less... */
+    uint64_t created_max; /* ...so stop at what was made after this, unless some are gone. */
     struct victim *victims;
     uint32_t victim_count;
+    uint32_t gone; /* Of them. */
     uint32_t seen;
     uint32_t count_max;
     bool stopped;        /* By the bound. */
     bool at_the_end;     /* Of what can be old enough. */
     struct job_key next; /* Where it stopped. */
-    bool lingers;        /* A job older than the bound was left. */
+    bool lingers;        /* A job was left. */
     struct job_key first_left;
 };
 
-static uint64_t retention_ns(const struct meta_row *meta)
+static uint64_t keep_ns(const struct meta_row *meta, const struct queue_row *queue,
+                        enum job_state state)
 {
-    return meta->retention_ms > UINT64_MAX / 4 / NS_PER_MS ? UINT64_MAX / 4
-                                                           : meta->retention_ms * NS_PER_MS;
+    const struct retention *own = &queue->retention;
+    uint64_t ms = state == JOB_COMPLETED ? own->completed_ms
+                  : state == JOB_DEAD    ? own->dead_ms
+                                         : own->cancelled_ms;
+    uint32_t bit = state == JOB_COMPLETED ? RETENTION_HAS_COMPLETED
+                   : state == JOB_DEAD    ? RETENTION_HAS_DEAD
+                                          : RETENTION_HAS_CANCELLED;
+
+    if (queue->has >> (bit - 1) & 1) {
+        return ms * NS_PER_MS;
+    }
+    return meta->retention_ms == 0 ? UINT64_MAX : meta->retention_ms * NS_PER_MS;
+}
+
+static uint64_t job_keep_ns(const struct tx *tx, const struct job *job)
+{
+    return keep_ns(tx->meta, &index_queue(tx->index, job->queue)->row, (enum job_state)job->state);
+}
+
+/* The instant `keep_ns` after `at_ns`; UINT64_MAX = never. */
+static uint64_t add_ns(uint64_t at_ns, uint64_t keep_ns)
+{
+    return keep_ns > UINT64_MAX - at_ns ? UINT64_MAX : at_ns + keep_ns;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The shortest retention that any job may have. */
+static uint64_t keep_min_ns(const struct tx *tx)
+{
+    static const enum job_state states[] = {JOB_COMPLETED, JOB_DEAD, JOB_CANCELLED};
+    uint64_t min = UINT64_MAX;
+
+    for (uint32_t i = 1; i <= tx->index->queue_count; i++) {
+        for (uint32_t j = 0; j < ARRAY_COUNT(states); j++) {
+            min = least(min, keep_ns(tx->meta, &index_queue(tx->index, i)->row, states[j]));
+        }
+    }
+    return min;
 }
 
 uint64_t purge_due_ns(const struct meta_row *meta)
 {
-    uint64_t due = meta->purge_floor + retention_ns(meta);
-
-    if (meta->retention_ms == 0 || meta->done_count == 0) {
+    if (meta->gone_count > 0) {
+        return meta->now_ns;
+    }
+    if (meta->done_count == 0 || meta->purge_due == 0) {
         return UINT64_MAX;
     }
-    return due > meta->purge_after ? due : meta->purge_after;
+    return meta->purge_due > meta->purge_after ? meta->purge_due : meta->purge_after;
 }
 
-static void note_least_end(struct meta_row *meta, uint64_t at_ns)
+/* UINT64_MAX = never, which is stored as 0. */
+static void set_due(struct meta_row *meta, uint64_t due_ns)
 {
-    if (meta->purge_min == 0 || at_ns < meta->purge_min) {
-        meta->purge_min = at_ns;
+    meta->purge_due = due_ns == UINT64_MAX ? 0 : due_ns;
+}
+
+void purge_note_change(struct meta_row *meta)
+{
+    meta->purge_due = 1;
+}
+
+/* The least key and the least due instant of done jobs tell the purge where and when to start. A
+ * job that ends behind the cursor counts for the sweep that is under way, too. */
+void purge_note_due(struct tx *tx, const struct job *job)
+{
+    struct meta_row *meta = tx->meta;
+    struct row_key key = job_row_key(job->key);
+    struct row_key first =
+        job_row_key((struct job_key){meta->purge_first_time, meta->purge_first_seq});
+    uint64_t due = add_ns(job->ended_at, job_keep_ns(tx, job));
+    bool only = meta->done_count == 1;
+
+    assert(meta->done_count > 0);
+    if (only || slice_compare(row_key_slice(&key), row_key_slice(&first)) < 0) {
+        meta->purge_first_time = job->key.time_ns;
+        meta->purge_first_seq = job->key.seq;
+    }
+    set_due(meta, only || meta->purge_due == 0 ? due : least(meta->purge_due, due));
+    if (meta->purge_cursor_seq != 0) {
+        meta->purge_min = least(meta->purge_min, due);
     }
 }
 
-static void leave(struct sweep *sweep, struct job_key key, uint64_t ended_ns)
+static void leave(struct sweep *sweep, struct job_key key, uint64_t due_ns)
 {
+    struct meta_row *meta = sweep->tx->meta;
+
     if (!sweep->lingers) {
         sweep->first_left = key;
     }
     sweep->lingers = true;
-    note_least_end(sweep->tx->meta, ended_ns);
+    meta->purge_left++;
+    meta->purge_min = least(meta->purge_min, due_ns);
 }
 
 /* ERR_CLOSED ends the scan without being a failure. */
 static enum err_code look(void *context, struct slice key, struct slice value, struct err *err)
 {
     struct sweep *sweep = context;
+    struct tx *tx = sweep->tx;
+    uint64_t due;
     struct job job;
+    bool gone;
 
-    if (job_row_read(key, value, sweep->tx->arena, &job, err) != ERR_NONE) {
+    if (job_row_read(key, value, tx->arena, &job, err) != ERR_NONE) {
         return err->code;
     }
     sweep->next = job.key;
-    if (job.key.time_ns > sweep->created_max) {
-        leave(sweep, job.key, job.key.time_ns);
+    if (job.key.time_ns > sweep->created_max && tx->meta->gone_count <= sweep->gone) {
+        leave(sweep, job.key, add_ns(job.key.time_ns, sweep->keep_min_ns));
         sweep->at_the_end = true;
         return ERR_CLOSED;
     }
@@ -83,42 +161,63 @@ static enum err_code look(void *context, struct slice key, struct slice value, s
         return ERR_CLOSED;
     }
     sweep->seen++;
-    if (job.ended_at > sweep->ended_max) {
-        leave(sweep, job.key, job.ended_at);
+    due = add_ns(job.ended_at, job_keep_ns(tx, &job));
+    gone = job_is_gone(&index_queue(tx->index, job.queue)->row, &job);
+    if (due > tx->now_ns && !gone) {
+        leave(sweep, job.key, due);
         return ERR_NONE;
     }
+    sweep->gone += gone;
     sweep->victims[sweep->victim_count++] =
         (struct victim){.job = job, .hash = row_hash(TABLE_DONE, key, value)};
     return ERR_NONE;
 }
 
-/* False when the entry may not read the job's error records any more. */
-static bool purge_one(struct tx *tx, struct victim *victim)
+/* False when the entry may not read the job's error records any more. Rows of jobs that are gone
+ * left their queue's counts at once. */
+static bool purge_one(struct tx *tx, struct job *job, enum table table, uint64_t hash)
 {
-    struct job *job = &victim->job;
+    bool gone = job_is_gone(&index_queue(tx->index, job->queue)->row, job);
     struct row_key key = job_row_key(job->key);
 
     if (!job_remove_parts(tx, job)) {
         return false;
     }
-    tx_forget(tx, TABLE_DONE, &key, victim->hash);
-    job_count_done(tx, job, -1);
-    job_event(tx, job, EVENT_PURGED, slice_of(NULL, 0));
+    tx_drop(tx, table, &key, hash);
+    if (gone) {
+        tx->meta->done_count--;
+        tx->meta->gone_count--;
+    } else {
+        job_count_done(tx, job, -1);
+    }
+    job_event(tx, job, gone ? EVENT_DELETED : EVENT_PURGED, slice_of(NULL, 0));
     return true;
 }
 
-/* Sets where and when the next sweep starts, after one that went through. */
-static void finish(struct tx *tx)
+bool purge_at_once(struct tx *tx, const struct job *job)
 {
-    struct meta_row *meta = tx->meta;
-    uint64_t pause_ns = retention_ns(meta) / 16;
+    struct row_key key = job_row_key(job->key);
+    struct job copy;
 
-    if (pause_ns > PURGE_PAUSE_MS * NS_PER_MS) {
-        pause_ns = PURGE_PAUSE_MS * NS_PER_MS;
+    if (job_keep_ns(tx, job) > 0) {
+        return false;
     }
-    meta->purge_floor = meta->purge_min;
-    meta->purge_after = tx->now_ns + pause_ns;
-    meta->purge_min = 0;
+    copy = *job;
+    return purge_one(tx, &copy, TABLE_JOB, row_hash(TABLE_JOB, row_key_slice(&key), job->stored));
+}
+
+/* Sets where and when the next sweep starts, after one that went through. */
+static void finish(const struct sweep *sweep)
+{
+    struct meta_row *meta = sweep->tx->meta;
+    uint64_t pause_ns = least(sweep->keep_min_ns / 16, PURGE_PAUSE_MS * NS_PER_MS);
+
+    if (pause_ns < meta->purge_left * PURGE_LEFT_NS) {
+        pause_ns = meta->purge_left * PURGE_LEFT_NS;
+    }
+    set_due(meta, meta->purge_min);
+    meta->purge_after = sweep->tx->now_ns + pause_ns;
+    meta->purge_left = 0;
     meta->purge_cursor_time = 0;
     meta->purge_cursor_seq = 0;
 }
@@ -153,27 +252,35 @@ static void note_first(struct meta_row *meta, const struct sweep *sweep, struct 
     }
 }
 
-uint32_t purge_jobs(struct tx *tx, uint32_t count_max, uint32_t *ret_purged)
+/* The cursor is at the key of a row; both its numbers are 0 while no sweep is under way. */
+static struct job_key start(struct meta_row *meta)
+{
+    if (meta->purge_cursor_seq != 0) {
+        return (struct job_key){meta->purge_cursor_time, meta->purge_cursor_seq};
+    }
+    meta->purge_min = UINT64_MAX;
+    meta->purge_left = 0;
+    return (struct job_key){meta->purge_first_time, meta->purge_first_seq};
+}
+
+uint32_t purge_jobs(struct tx *tx, uint32_t count_max, struct purged *ret_purged)
 {
     struct meta_row *meta = tx->meta;
-    bool first_step = meta->purge_cursor_seq == 0;
-    struct job_key from = {first_step ? meta->purge_first_time : meta->purge_cursor_time,
-                           first_step ? meta->purge_first_seq : meta->purge_cursor_seq};
+    struct job_key from = start(meta);
     struct sweep sweep = {.tx = tx, .count_max = count_max, .next = from};
-    bool nothing_left = meta->purge_min == 0;
+    bool nothing_left = meta->purge_left == 0;
+    uint64_t gone_before = meta->gone_count;
     uint32_t purged = 0;
 
-    if (tx->now_ns <= retention_ns(meta)) {
-        return 0;
-    }
-    sweep.ended_max = tx->now_ns - retention_ns(meta);
-    sweep.created_max = sweep.ended_max;
+    sweep.keep_min_ns = keep_min_ns(tx);
+    sweep.created_max = tx->now_ns - least(tx->now_ns, sweep.keep_min_ns);
     sweep.victims = tx_array(tx, count_max, sizeof(*sweep.victims));
     if (!sweep.victims) {
         return 0;
     }
     scan(&sweep, from);
-    while (purged < sweep.victim_count && purge_one(tx, &sweep.victims[purged])) {
+    while (purged < sweep.victim_count &&
+           purge_one(tx, &sweep.victims[purged].job, TABLE_DONE, sweep.victims[purged].hash)) {
         purged++;
     }
     if (purged < sweep.victim_count) {
@@ -186,9 +293,10 @@ uint32_t purge_jobs(struct tx *tx, uint32_t count_max, uint32_t *ret_purged)
     meta->purge_cursor_time = sweep.next.time_ns;
     meta->purge_cursor_seq = sweep.next.seq;
     if (sweep.at_the_end) {
-        finish(tx);
+        finish(&sweep);
     }
-    *ret_purged = purged;
+    ret_purged->gone = (uint32_t)(gone_before - meta->gone_count);
+    ret_purged->old = purged - ret_purged->gone;
     return sweep.seen;
 }
 

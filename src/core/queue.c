@@ -30,6 +30,8 @@ static const struct field queue_fields[] = {
     COUNT(18, enqueued_total, "jobs enqueued ever"),
     COUNT(19, completed_total, "jobs completed ever"),
     COUNT(20, failed_total, "failed attempts ever"),
+    {ROW(21, FIELD_BOOL, draining, "paused, to run dry"), .flags = FIELD_ALWAYS},
+    {ROW(22, FIELD_BOOL, drained, "it did: nothing is active"), .flags = FIELD_ALWAYS},
 };
 
 #undef ROW

@@ -26,6 +26,8 @@ struct queue_object {
     uint64_t enqueued_total; /* Ever. */
     uint64_t completed_total;
     uint64_t failed_total;
+    bool draining;
+    bool drained; /* Nothing of it is active any more. */
 };
 
 /* Checks a queue name: 1 to QUEUE_NAME_MAX bytes, no control characters, no "::" (A23). ERR_INVALID

@@ -15,7 +15,6 @@ static const struct field meta_fields[] = {
     META(FIELD_U64, 8, retention_ms),
     META(FIELD_U64, 9, events_max),
     META(FIELD_U64, 10, done_count),
-    META(FIELD_TIME, 11, purge_floor),
     META(FIELD_TIME, 12, purge_after),
     META(FIELD_TIME, 13, purge_min),
     META(FIELD_TIME, 14, purge_cursor_time),
@@ -31,6 +30,9 @@ static const struct field meta_fields[] = {
     META(FIELD_U64, 55, kept_ttl_ms),
     META(FIELD_U64, 56, kept_min_ttl_ms),
     META(FIELD_U64, 57, kept_max),
+    META(FIELD_U64, 20, gone_count),
+    META(FIELD_TIME, 21, purge_due),
+    META(FIELD_U64, 22, purge_left),
 };
 
 #undef META
@@ -45,21 +47,43 @@ const struct message meta_row_message = {
 #define QUEUE(kind_, tag_, name_)                                                                  \
     {.name = #name_, .kind = kind_, .tag = tag_, .offset = offsetof(struct queue_row, name_)}
 
+#define KEPT(tag_, name_, bit_)                                                                    \
+    {.name = "retention." #name_,                                                                  \
+     .kind = FIELD_U64,                                                                            \
+     .tag = tag_,                                                                                  \
+     .bit = RETENTION_HAS_##bit_,                                                                  \
+     .offset = offsetof(struct queue_row, retention.name_)}
+
 static const struct field queue_fields[] = {
-    QUEUE(FIELD_TEXT, 1, name),          QUEUE(FIELD_BOOL, 2, paused),
-    QUEUE(FIELD_TIME, 3, created_at),    QUEUE(FIELD_U64, 4, completed),
-    QUEUE(FIELD_U64, 5, dead),           QUEUE(FIELD_U64, 6, cancelled),
-    QUEUE(FIELD_U64, 7, enqueued_total), QUEUE(FIELD_U64, 8, completed_total),
+    QUEUE(FIELD_TEXT, 1, name),
+    QUEUE(FIELD_BOOL, 2, paused),
+    QUEUE(FIELD_TIME, 3, created_at),
+    QUEUE(FIELD_U64, 4, completed),
+    QUEUE(FIELD_U64, 5, dead),
+    QUEUE(FIELD_U64, 6, cancelled),
+    QUEUE(FIELD_U64, 7, enqueued_total),
+    QUEUE(FIELD_U64, 8, completed_total),
     QUEUE(FIELD_U64, 9, failed_total),
+    QUEUE(FIELD_U64, 10, cleared_below),
+    QUEUE(FIELD_U64, 11, destroyed_below),
+    QUEUE(FIELD_BOOL, 12, destroyed),
+    QUEUE(FIELD_TIME, 13, paused_at),
+    QUEUE(FIELD_TIME, 14, draining_at),
+    QUEUE(FIELD_BOOL, 15, drained),
+    KEPT(19, completed_ms, COMPLETED),
+    KEPT(20, dead_ms, DEAD),
+    KEPT(21, cancelled_ms, CANCELLED),
 };
 
 #undef QUEUE
+#undef KEPT
 
 const struct message queue_row_message = {
     .name = "QueueRow",
     .fields = queue_fields,
     .field_count = ARRAY_COUNT(queue_fields),
     .size = sizeof(struct queue_row),
+    .has_offset = offsetof(struct queue_row, has),
 };
 
 #define JOB(kind_, tag_, name_)                                                                    \
@@ -173,6 +197,18 @@ void job_forget_texts(struct job *job)
 bool job_is_expired(const struct job *job, uint64_t now_ns)
 {
     return job->expire_at != 0 && job->expire_at <= now_ns;
+}
+
+bool job_is_gone_at(const struct queue_row *queue, enum job_state state, uint64_t move_seq)
+{
+    bool clearable = state == JOB_PENDING || state == JOB_SCHEDULED || state == JOB_RETRYING;
+
+    return move_seq <= queue->destroyed_below || (clearable && move_seq <= queue->cleared_below);
+}
+
+bool job_is_gone(const struct queue_row *queue, const struct job *job)
+{
+    return job_is_gone_at(queue, (enum job_state)job->state, job->move_seq);
 }
 
 enum err_code job_row_read(struct slice key, struct slice value, struct arena *arena,

@@ -29,9 +29,11 @@ struct meta_row {
     uint64_t retention_ms;
     uint64_t events_max;
     uint64_t done_count;        /* Rows of TABLE_DONE. */
-    uint64_t purge_floor;       /* No row of TABLE_DONE ended before this instant. */
+    uint64_t gone_count;        /* Those of them whose queue was destroyed (job_is_gone). */
+    uint64_t purge_due;         /* No row of TABLE_DONE is to go before; 0 = none ever. */
     uint64_t purge_after;       /* Do not look for old jobs before this instant. */
-    uint64_t purge_min;         /* Least end seen by the sweep that is under way; 0 = none. */
+    uint64_t purge_min;         /* purge_due of the rows that the present sweep left. */
+    uint64_t purge_left;        /* How many those are. */
     uint64_t purge_cursor_time; /* Job key where that sweep goes on; both 0 = none is under way. */
     uint64_t purge_cursor_seq;
     uint64_t purge_first_time; /* No row of TABLE_DONE has a lesser key. */
@@ -46,7 +48,18 @@ struct meta_row {
     uint64_t kept_max;
 };
 
+/* How long jobs of a queue are kept when they have ended; 0 = not at all. */
+struct retention {
+    uint64_t completed_ms;
+    uint64_t dead_ms;
+    uint64_t cancelled_ms;
+};
+
+/* Bits of queue_row.has: 1 + bit number. Without its bit, the server's retention counts. */
+enum retention_bit { RETENTION_HAS_COMPLETED = 1, RETENTION_HAS_DEAD, RETENTION_HAS_CANCELLED };
+
 struct queue_row {
+    uint64_t has;
     struct slice name;
     bool paused;
     uint64_t created_at;
@@ -57,6 +70,14 @@ struct queue_row {
     uint64_t enqueued_total;
     uint64_t completed_total;
     uint64_t failed_total;
+    /* Boundaries: jobs whose last state change is not above them are gone, see job_is_gone. */
+    uint64_t cleared_below;
+    uint64_t destroyed_below;
+    uint64_t paused_at;   /* When paused. */
+    uint64_t draining_at; /* When it began to drain; 0 = it does not. */
+    bool drained;         /* It drains, and nothing of it was active at the last entry's end. */
+    bool destroyed; /* There is no such queue until it is named again; the row keeps its number. */
+    struct retention retention;
 };
 
 /* How an epoch of a lease ended: what a repeated ack or fail is compared with. */
@@ -169,6 +190,12 @@ void job_forget_texts(struct job *job);
 
 /* True when the job may not be handed out any more at `now_ns`. */
 bool job_is_expired(const struct job *job, uint64_t now_ns);
+
+/* True if the job was there when its queue was destroyed, or was pending, scheduled or retrying
+ * when it was cleared, and nothing happened to it since. It is as if it had no row: what is left of
+ * it goes with a sweep. */
+bool job_is_gone(const struct queue_row *queue, const struct job *job);
+bool job_is_gone_at(const struct queue_row *queue, enum job_state state, uint64_t move_seq);
 
 /* Reads a job's row. ERR_CORRUPT when the bytes or their numbers make no sense. */
 enum err_code job_row_read(struct slice key, struct slice value, struct arena *arena,

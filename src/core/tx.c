@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/reply.h"
+#include "core/tx_internal.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -10,36 +11,6 @@
 #define SCRATCH_MAX (64 * MIB)
 #define SCRATCH_KEEP (1 * MIB)
 #define PEEK_MAX (16 * MIB) /* More than any row has. */
-
-enum undo_kind { UNDO_ROW, UNDO_INDEX, UNDO_QUEUE, UNDO_QUEUE_NEW };
-
-struct undo_row {
-    enum table table;
-    struct row_key key;
-    struct slice old; /* data NULL: there was none. */
-};
-
-struct undo_index {
-    bool has_old;
-    bool has_now;
-    struct index_job old;
-    struct index_job now;
-};
-
-struct undo_queue {
-    struct queue *queue;
-    struct queue_row row;
-    bool dirty;
-};
-
-struct undo {
-    enum undo_kind kind;
-    union {
-        struct undo_row row;
-        struct undo_index index;
-        struct undo_queue queue;
-    } of;
-};
 
 uint64_t row_hash(enum table table, struct slice key, struct slice value)
 {
@@ -124,6 +95,15 @@ struct slice tx_job_id(struct tx *tx, struct job_key key)
     return text;
 }
 
+struct slice tx_text(struct tx *tx, const char *text)
+{
+    if (!text) {
+        (void)tx_fail(tx, ERR_NOMEM, "the entry needs more memory than an entry may use");
+        return slice_of(NULL, 0);
+    }
+    return slice_text(text);
+}
+
 uint64_t tx_after(const struct tx *tx, uint64_t ms)
 {
     uint64_t at;
@@ -134,8 +114,7 @@ uint64_t tx_after(const struct tx *tx, uint64_t ms)
     return at;
 }
 
-/* A place at the end of the undo list; NULL when failed. */
-static struct undo *push_undo(struct tx *tx, enum undo_kind kind)
+struct undo *tx_push_undo(struct tx *tx, enum undo_kind kind)
 {
     struct undo *undo;
 
@@ -205,7 +184,7 @@ static void kv_remove(struct tx *tx, enum table table, const struct row_key *key
 
 static void push_row(struct tx *tx, enum table table, const struct row_key *key, struct slice old)
 {
-    struct undo *undo = push_undo(tx, UNDO_ROW);
+    struct undo *undo = tx_push_undo(tx, UNDO_ROW);
 
     if (undo) {
         undo->of.row = (struct undo_row){.table = table, .key = *key, .old = old};
@@ -289,7 +268,7 @@ void tx_index(struct tx *tx, const struct index_job *old, const struct index_job
     if (tx_failed(tx)) {
         return;
     }
-    undo = push_undo(tx, UNDO_INDEX);
+    undo = tx_push_undo(tx, UNDO_INDEX);
     if (!undo) {
         return;
     }
@@ -303,47 +282,6 @@ void tx_index(struct tx *tx, const struct index_job *old, const struct index_job
     if (!index_change(tx->index, old ? &undo->of.index.old : NULL, now)) {
         (void)tx_fail(tx, ERR_NOMEM, "no memory for the index of jobs");
     }
-}
-
-void tx_queue_edit(struct tx *tx, struct queue *queue)
-{
-    struct undo *undo;
-
-    if (tx_failed(tx)) {
-        return;
-    }
-    undo = push_undo(tx, UNDO_QUEUE);
-    if (!undo) {
-        return;
-    }
-    undo->of.queue = (struct undo_queue){queue, queue->row, queue->dirty};
-    index_touch(tx->index, queue);
-    queue->dirty = true;
-}
-
-struct queue *tx_queue(struct tx *tx, struct slice name)
-{
-    struct queue *queue = index_queue_find(tx->index, name);
-    struct undo *undo;
-
-    if (queue || tx_failed(tx)) {
-        return tx_failed(tx) ? NULL : queue;
-    }
-    queue = index_queue_add(tx->index, name);
-    if (!queue) {
-        (void)tx_fail(tx, ERR_NOMEM, "no memory for a queue");
-        return NULL;
-    }
-    undo = push_undo(tx, UNDO_QUEUE_NEW);
-    if (!undo) {
-        return NULL;
-    }
-    undo->of.queue.queue = queue;
-    index_touch(tx->index, queue);
-    queue->row.created_at = tx->now_ns;
-    queue->dirty = true;
-    tx->meta->queue_count = queue->number;
-    return queue;
 }
 
 static bool grow_events(struct tx *tx)
@@ -404,13 +342,8 @@ static void undo_one(struct tx *tx, const struct undo *undo)
                             index->has_old ? &index->old : NULL);
         assert(done);
         break;
-    case UNDO_QUEUE:
-        undo->of.queue.queue->row = undo->of.queue.row;
-        undo->of.queue.queue->dirty = undo->of.queue.dirty;
-        break;
-    case UNDO_QUEUE_NEW:
-        index_queue_remove(tx->index, undo->of.queue.queue);
-        break;
+    default:
+        tx_queue_undo(tx, undo);
     }
 }
 
@@ -427,9 +360,8 @@ void tx_rollback(struct tx *tx, const struct savepoint *savepoint)
     *tx->meta = savepoint->meta;
 }
 
-/* A row that is kept in memory between entries: only the hash of what is stored is at hand. */
-static uint64_t write_back(struct tx *tx, enum table table, const struct row_key *key,
-                           struct slice value, uint64_t stored_hash)
+uint64_t tx_write_back(struct tx *tx, enum table table, const struct row_key *key,
+                       struct slice value, uint64_t stored_hash)
 {
     uint64_t hash;
 
@@ -440,20 +372,6 @@ static uint64_t write_back(struct tx *tx, enum table table, const struct row_key
     tx->state_hash += hash - stored_hash;
     kv_put(tx, table, key, value, 0);
     return hash;
-}
-
-static void write_queues(struct tx *tx)
-{
-    for (struct queue *queue = tx->index->touched; queue; queue = queue->touched_next) {
-        struct row_key key = number_row_key(queue->number);
-
-        if (queue->dirty) {
-            queue->stored_hash =
-                write_back(tx, TABLE_QUEUE, &key, tx_encode(tx, &queue_row_message, &queue->row),
-                           queue->stored_hash);
-            queue->dirty = false;
-        }
-    }
 }
 
 static void write_events(struct tx *tx)
@@ -467,7 +385,7 @@ static void write_events(struct tx *tx)
     if (tx->event_count == 0) {
         return;
     }
-    (void)write_back(tx, TABLE_EVENT, &key, tx_encode(tx, &event_pack_message, &pack), 0);
+    (void)tx_write_back(tx, TABLE_EVENT, &key, tx_encode(tx, &event_pack_message, &pack), 0);
     tx->meta->event_seq += tx->event_count;
 }
 
@@ -476,8 +394,8 @@ static void write_meta(struct tx *tx)
     struct row_key key = meta_row_key();
 
     tx->meta->now_ns = tx->now_ns;
-    tx->meta_hash =
-        write_back(tx, TABLE_META, &key, tx_encode(tx, &meta_row_message, tx->meta), tx->meta_hash);
+    tx->meta_hash = tx_write_back(tx, TABLE_META, &key, tx_encode(tx, &meta_row_message, tx->meta),
+                                  tx->meta_hash);
 }
 
 void tx_commit(struct tx *tx, uint64_t index, uint64_t term)
@@ -485,7 +403,7 @@ void tx_commit(struct tx *tx, uint64_t index, uint64_t term)
     struct kv_mark mark = {.index = index, .term = term};
     struct err err;
 
-    write_queues(tx);
+    tx_queues_commit(tx);
     write_events(tx);
     write_meta(tx);
     if (tx_failed(tx)) {

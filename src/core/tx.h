@@ -78,6 +78,9 @@ void *tx_array(struct tx *tx, size_t count, size_t size);
 /* The job's id in entry memory; empty, and failed, when it runs out. */
 struct slice tx_job_id(struct tx *tx, struct job_key key);
 
+/* A text that arena_printf made in the entry's arena; empty, and failed, when it is NULL. */
+struct slice tx_text(struct tx *tx, const char *text);
+
 /* The instant `ms` milliseconds after now, at most the last one there is. */
 uint64_t tx_after(const struct tx *tx, uint64_t ms);
 
@@ -116,6 +119,22 @@ void tx_queue_edit(struct tx *tx, struct queue *queue);
 
 /* The queue of that name, made when it does not exist; NULL when failed. The name was checked. */
 struct queue *tx_queue(struct tx *tx, struct slice name);
+
+/* The same with the check, for an operation of a queue. REPLY_VALIDATION_ERROR: no such name can
+ * be. */
+enum err_code tx_queue_open(struct tx *tx, struct slice name, struct queue **ret_queue,
+                            struct err *err) MUST_USE;
+
+/* Strikes the queue's pending, scheduled and retrying jobs: they are gone, and the boundary in its
+ * row says so. O(1): their rows go with later sweeps. */
+void tx_queue_clear(struct tx *tx, struct queue *queue);
+
+/* Strikes all its jobs, also those that are done, and everything that was set for it. */
+void tx_queue_destroy(struct tx *tx, struct queue *queue);
+
+/* Records an event of the queue. */
+void tx_queue_event(struct tx *tx, const struct queue *queue, enum event_type type,
+                    struct slice data);
 
 /* Records an event; its data must live as long as the entry. */
 void tx_event(struct tx *tx, const struct event *event);

@@ -41,7 +41,11 @@ SOON_NS = 3 * NS  # What is due before that may happen while we go on.
 NUMBER = re.compile(r"[0-9.-]+")
 NO_REPLY = {"due", "epoch"}  # They print what no client sees.
 ON_A_JOB = {"cancel", "retry", "move", "hold", "approve", "reject", "priority"}  # POST /jobs/{job_id}/...
-OPERATIONS = {"enqueue", "fetch", "ack", "fail", "heartbeat", "pause", "resume", "delete"} | ON_A_JOB
+ON_A_QUEUE = {  # Method and path behind /queues/NAME.
+    "pause": ("POST", "/pause"), "resume": ("POST", "/resume"), "drain": ("POST", "/drain"),
+    "clear": ("POST", "/clear"), "destroy": ("DELETE", ""),
+}
+OPERATIONS = {"enqueue", "fetch", "ack", "fail", "heartbeat", "delete"} | ON_A_JOB | set(ON_A_QUEUE)
 READS = {"job", "attempts", "queues"}
 REASONS = {
     "clock": "a server's clock can not be turned",
@@ -214,8 +218,9 @@ class Replay:
             return self.send("DELETE", "/api/v1/jobs/" + named(fields, "job_id"))
         if verb in ON_A_JOB:
             return self.send("POST", f"/api/v1/jobs/{named(fields, 'job_id')}/{verb}", fields)
-        if verb in ("pause", "resume"):
-            return self.send("POST", f"/api/v1/queues/{named(fields, 'queue')}/{verb}")
+        if verb in ON_A_QUEUE:
+            method, path = ON_A_QUEUE[verb]
+            return self.send(method, f"/api/v1/queues/{named(fields, 'queue')}{path}", fields or None)
         return self.send("POST", f"/api/v1/{verb}", fields)
 
     def learn(self, reply):

@@ -20,7 +20,7 @@
 #define OPS_DEFAULT 20000
 #define ENTRY_OPS 12
 #define RECENT 24
-#define CODES (OP_PRIORITY + 1)
+#define OP_CODES 64 /* More than the greatest code. */
 
 struct planned {
     const struct op_spec *spec;
@@ -43,8 +43,8 @@ struct run {
     struct core_applied applied;
     uint64_t index;
     uint64_t clock_ns;
-    uint64_t agreed[CODES];
-    uint64_t refused[CODES];
+    uint64_t agreed[OP_CODES];
+    uint64_t refused[OP_CODES];
 };
 
 static uint32_t draw(struct run *run, uint32_t bound)
@@ -308,7 +308,10 @@ static void draw_request(struct run *run, uint32_t code, void *request)
         break;
     case OP_PAUSE:
     case OP_RESUME:
-        ((struct op_pause *)request)->queue = draw_queue(run);
+    case OP_DRAIN:
+    case OP_CLEAR:
+    case OP_DESTROY:
+        ((struct op_queue *)request)->queue = draw_queue(run);
         break;
     default:
         draw_job_op(run, code, request);
@@ -322,9 +325,10 @@ static uint32_t draw_code(struct run *run, bool in_unit)
         OP_ACK,     OP_ACK,      OP_FAIL,    OP_FAIL,    OP_HEARTBEAT, OP_CANCEL, OP_TICK,
         OP_TICK,    OP_RETRY,    OP_DELETE,  OP_MOVE,    OP_HOLD,      OP_HOLD,   OP_APPROVE,
         OP_REJECT,  OP_PRIORITY, OP_FETCH,   OP_ACK,     OP_ACK};
-    uint32_t code = draw(run, 25)  ? codes[draw(run, ARRAY_COUNT(codes))]
-                    : draw(run, 2) ? OP_RESUME
-                                   : OP_PAUSE;
+    static const uint8_t queue_codes[] = {OP_RESUME, OP_RESUME, OP_RESUME, OP_PAUSE,
+                                          OP_DRAIN,  OP_CLEAR,  OP_DESTROY};
+    uint32_t code = draw(run, 25) ? codes[draw(run, ARRAY_COUNT(codes))]
+                                  : queue_codes[draw(run, ARRAY_COUNT(queue_codes))];
 
     return in_unit && code == OP_TICK ? OP_FETCH : code;
 }
@@ -425,6 +429,7 @@ static void follow_purge(struct run *run, struct op_tick_reply *reply)
         complain(run, "the purge removed other jobs than old ones");
     }
     reply->purged = 0;
+    reply->swept = 0;
     reply->events_cut = 0;
 }
 
@@ -540,6 +545,8 @@ static void compare_queue(struct run *run, const struct queue_object *have)
         at++;
     }
     if (at == model->queue_count || have->paused != model->queues[at].paused ||
+        have->draining != model->queues[at].draining ||
+        have->drained != (have->draining && have->active == 0) ||
         have->created_at != model->queues[at].created_at ||
         have->enqueued_total != model->queues[at].enqueued ||
         have->completed_total != model->queues[at].completed ||
@@ -561,6 +568,7 @@ static void compare_queue(struct run *run, const struct queue_object *have)
 
 static void compare_all(struct run *run)
 {
+    uint32_t queue_count = 0;
     struct list queues;
     struct err err;
     uint64_t hash = 0;
@@ -568,8 +576,11 @@ static void compare_all(struct run *run)
     for (uint32_t i = 0; i < run->model->job_count; i++) {
         compare_job(run, &run->model->jobs[i]);
     }
+    for (uint32_t i = 0; i < run->model->queue_count; i++) {
+        queue_count += run->model->queues[i].exists;
+    }
     if (core_queues_get(run->core, run->model->now_ns, &run->replies, &queues, &err) != ERR_NONE ||
-        queues.count != run->model->queue_count) {
+        queues.count != queue_count) {
         complain(run, "the list of queues");
     }
     for (uint32_t i = 0; i < queues.count; i++) {
@@ -715,9 +726,11 @@ int main(int argc, char **argv)
     finish(&run);
     (void)printf("model: seed %llu, %llu operations, %u jobs\n", (unsigned long long)run.seed,
                  (unsigned long long)run.op, run.model->job_count);
-    for (uint32_t i = OP_ENQUEUE; i < CODES; i++) {
-        (void)printf("  %-9s %6llu agreed, %llu of them refused\n", op_find(i)->name,
-                     (unsigned long long)run.agreed[i], (unsigned long long)run.refused[i]);
+    for (uint32_t i = 0; i < OP_CODES; i++) {
+        if (op_find(i)) {
+            (void)printf("  %-9s %6llu agreed, %llu of them refused\n", op_find(i)->name,
+                         (unsigned long long)run.agreed[i], (unsigned long long)run.refused[i]);
+        }
     }
     (void)printf("1 passed, 0 failed\n");
     core_close(run.core);

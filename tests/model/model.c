@@ -61,12 +61,14 @@ static uint32_t make_queue(struct model *model, struct slice name)
 {
     uint32_t at = find_queue(model, name);
 
-    if (at != UINT32_MAX) {
+    if (at != UINT32_MAX && model->queues[at].exists) {
         return at;
     }
-    at = model->queue_count++;
+    if (at == UINT32_MAX) {
+        at = model->queue_count++;
+    }
     assert(at < MODEL_QUEUES_MAX);
-    model->queues[at] = (struct model_queue){.created_at = model->now_ns};
+    model->queues[at] = (struct model_queue){.exists = true, .created_at = model->now_ns};
     set_text(&model->queues[at].name, name);
     return at;
 }
@@ -706,14 +708,67 @@ static uint16_t tick(struct model *model, struct op_tick_reply *reply)
     return REPLY_NONE;
 }
 
-static uint16_t set_paused(struct model *model, struct slice name, bool paused,
-                           struct op_queue_reply *reply)
+static void set_paused(struct model *model, uint32_t queue, uint32_t code,
+                       struct op_queue_reply *reply)
 {
-    if (name.size == 0) {
+    struct model_queue *at = &model->queues[queue];
+
+    at->paused = code != OP_RESUME;
+    at->draining = code == OP_DRAIN || (at->draining && code == OP_PAUSE);
+    reply->status = slice_text(code == OP_PAUSE   ? "paused"
+                               : code == OP_DRAIN ? "draining"
+                                                  : "resumed");
+}
+
+/* Takes the queue's jobs away that are in one of the states (all bits: any). */
+static uint64_t strike(struct model *model, uint32_t queue, uint32_t states)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < model->job_count; i++) {
+        struct model_job *job = &model->jobs[i];
+
+        if (!job->gone && job->queue == queue && (states >> job->state & 1)) {
+            job->gone = true;
+            count++;
+        }
+    }
+    return count;
+}
+
+static uint16_t destroy(struct model *model, const struct op_queue *op,
+                        struct op_destroy_reply *reply)
+{
+    uint32_t queue = find_queue(model, op->queue);
+
+    if (op->queue.size == 0) {
         return REPLY_VALIDATION_ERROR;
     }
-    model->queues[make_queue(model, name)].paused = paused;
-    reply->status = slice_text(paused ? "paused" : "resumed");
+    reply->status = slice_text("deleted");
+    if (queue != UINT32_MAX) {
+        reply->deleted = strike(model, queue, UINT32_MAX);
+        model->queues[queue].exists = false;
+    }
+    return REPLY_NONE;
+}
+
+static uint16_t change_queue(struct model *model, uint32_t code, const struct op_queue *op,
+                             void *ret_reply)
+{
+    struct op_clear_reply *cleared = ret_reply;
+    uint32_t queue;
+
+    if (op->queue.size == 0) {
+        return REPLY_VALIDATION_ERROR;
+    }
+    queue = make_queue(model, op->queue);
+    if (code == OP_CLEAR) {
+        cleared->status = slice_text("cleared");
+        cleared->cleared =
+            strike(model, queue, 1u << JOB_PENDING | 1u << JOB_SCHEDULED | 1u << JOB_RETRYING);
+    } else {
+        set_paused(model, queue, code, ret_reply);
+    }
     return REPLY_NONE;
 }
 
@@ -734,10 +789,13 @@ uint16_t model_apply(struct model *model, uint32_t code, const void *request, vo
         return cancel(model, request, reply);
     case OP_TICK:
         return tick(model, reply);
+    case OP_DESTROY:
+        return destroy(model, request, reply);
     case OP_PAUSE:
-        return set_paused(model, ((const struct op_pause *)request)->queue, true, reply);
     case OP_RESUME:
-        return set_paused(model, ((const struct op_resume *)request)->queue, false, reply);
+    case OP_DRAIN:
+    case OP_CLEAR:
+        return change_queue(model, code, request, reply);
     case OP_RETRY:
         return retry(model, request, reply);
     case OP_DELETE:

@@ -66,7 +66,9 @@ struct model_job {
 
 struct model_queue {
     struct model_text name;
+    bool exists; /* It was not destroyed. */
     bool paused;
+    bool draining;
     uint64_t created_at;
     uint64_t enqueued;
     uint64_t completed;

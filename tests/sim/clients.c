@@ -266,7 +266,7 @@ static void cancel(struct client *client)
 
 static void pause_or_resume(struct client *client, bool pause)
 {
-    struct op_pause op = {0};
+    struct op_queue op = {0};
 
     client->queue = (uint32_t)world_random(client->all->world, SIM_QUEUES);
     client->target[0] = 0;

@@ -17,7 +17,7 @@ static struct arena arena;
 static void build(struct buf *buf)
 {
     struct op_head head = {.traceparent = slice_text("00-ab"), .unit = 3};
-    struct op_pause pause = {.queue = slice_text("mail")};
+    struct op_queue pause = {.queue = slice_text("mail")};
     struct op_ack ack = {.job_id = slice_text("job_1"), .result = slice_text("{\"n\":1}")};
 
     buf_init(buf, 4096);
@@ -63,7 +63,7 @@ static void test_round_trip(void **state)
     assert_int_equal(entry_next(&entry, &arena, &spec, &head, &request, &err), ERR_NONE);
     assert_ptr_equal(spec, &op_pause_spec);
     assert_true(head.unit == 3 && slice_is(head.traceparent, "00-ab"));
-    assert_true(slice_is(((struct op_pause *)request)->queue, "mail"));
+    assert_true(slice_is(((struct op_queue *)request)->queue, "mail"));
     assert_int_equal(entry_next(&entry, &arena, &spec, &head, &request, &err), ERR_NONE);
     assert_ptr_equal(spec, &op_ack_spec);
     assert_true(head.unit == 0 && slice_is(((struct op_ack *)request)->result, "{\"n\":1}"));
@@ -110,7 +110,7 @@ static void test_flipped(void **state)
 /* An operation that does not fit leaves the buffer as it was. */
 static void test_full_buffer(void **state)
 {
-    struct op_pause pause = {.queue = slice_text("mail")};
+    struct op_queue pause = {.queue = slice_text("mail")};
     struct op_ack ack = {.job_id = slice_text("a job id that is too long for the buffer")};
     struct buf buf;
     struct err err;

@@ -58,7 +58,7 @@ static struct index_job make_job(uint64_t seq, uint64_t move_seq)
     return job;
 }
 
-/* An index loaded with the same jobs, in an order that is none. */
+/* An index loaded with the same jobs and boundaries, in an order that is none. */
 static void expect_same(const struct index *index, const struct index_job *jobs, const bool *lives)
 {
     struct index fresh;
@@ -66,6 +66,12 @@ static void expect_same(const struct index *index, const struct index_job *jobs,
 
     index_init(&fresh);
     add_queues(&fresh);
+    for (uint32_t i = 1; i <= QUEUES; i++) {
+        const struct queue_row *row = &index_queue(index, i)->row;
+
+        index_queue(&fresh, i)->row.cleared_below = row->cleared_below;
+        index_queue(&fresh, i)->row.destroyed_below = row->destroyed_below;
+    }
     for (uint32_t i = 0; i < JOBS; i++) {
         uint32_t at = (i * 7) % JOBS;
 
@@ -74,6 +80,9 @@ static void expect_same(const struct index *index, const struct index_job *jobs,
         }
     }
     assert_true(index_load_end(&fresh));
+    for (uint32_t i = 1; i <= QUEUES; i++) {
+        assert_true(index_queue_refresh(&fresh, index_queue(&fresh, i)));
+    }
     if (index_compare(index, &fresh, &err) != ERR_NONE) {
         fail_msg("%s", err.text);
     }
@@ -120,6 +129,64 @@ static void test_changes_and_undo(void **state)
             }
             memcpy(jobs, saved, sizeof(jobs));
             memcpy(lives, saved_lives, sizeof(lives));
+            expect_same(&index, jobs, lives);
+        }
+    }
+    index_done(&index);
+}
+
+/* Changes jobs that are not gone, and now and then removes one that is. */
+static void change_some(struct index *index, struct index_job *jobs, bool *lives, uint64_t *moves)
+{
+    for (uint32_t i = 0; i < 100; i++) {
+        uint32_t at = draw(JOBS);
+        bool gone = lives[at] && index_is_gone(index, &jobs[at]);
+        struct index_job now = make_job(at + 1, ++*moves);
+        bool stays = !lives[at] || (!gone && draw(4) > 0);
+
+        if (gone && draw(3)) {
+            continue;
+        }
+        assert_true(index_change(index, lives[at] ? &jobs[at] : NULL, stays ? &now : NULL));
+        lives[at] = stays;
+        jobs[at] = now;
+    }
+    for (uint32_t i = 1; i <= QUEUES; i++) {
+        assert_true(index_queue_refresh(index, index_queue(index, i)));
+    }
+}
+
+/* Clear and destroy, again and again, with changes in between: the same as loaded with the
+ * boundaries, and taken back exactly. */
+static void test_doom(void **state)
+{
+    static struct index_job jobs[JOBS];
+    static bool lives[JOBS];
+    uint64_t moves = 0;
+    struct index index;
+
+    (void)state;
+    index_init(&index);
+    add_queues(&index);
+    for (uint32_t round = 0; round < 60; round++) {
+        struct queue *queue = index_queue(&index, 1 + draw(QUEUES));
+        struct queue_jobs before;
+        struct queue_row row;
+        bool all = draw(3) == 0;
+
+        change_some(&index, jobs, lives, &moves);
+        expect_same(&index, jobs, lives);
+        before = queue->jobs;
+        row = queue->row;
+        queue->row.cleared_below = moves;
+        queue->row.destroyed_below = all ? moves : row.destroyed_below;
+        index_doom(&index, queue, all);
+        assert_true(index_queue_refresh(&index, queue));
+        expect_same(&index, jobs, lives);
+        if (round % 3 == 0) {
+            index_undoom(&index, queue, &before);
+            queue->row = row;
+            assert_true(index_queue_refresh(&index, queue));
             expect_same(&index, jobs, lives);
         }
     }
@@ -216,7 +283,7 @@ static void test_wrong_order_is_found(void **state)
         .time_ns = 1, .seq = 2, .move_seq = 2, .queue = 1, .state = JOB_PENDING};
     struct index left;
     struct index right;
-    struct ready_list *list;
+    struct slot_list *list;
     struct err err;
 
     (void)state;
@@ -227,7 +294,7 @@ static void test_wrong_order_is_found(void **state)
     assert_true(index_change(&left, NULL, &one) && index_change(&left, NULL, &two));
     assert_true(index_change(&right, NULL, &one) && index_change(&right, NULL, &two));
     assert_int_equal(index_compare(&left, &right, &err), ERR_NONE);
-    list = &index_queue(&left, 1)->ready[0];
+    list = &index_queue(&left, 1)->jobs.lists[0];
     list->head = 2;
     assert_int_equal(index_compare(&left, &right, &err), ERR_CORRUPT);
     index_done(&left);
@@ -273,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes_and_undo),
+        cmocka_unit_test(test_doom),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_differences_are_found),
         cmocka_unit_test(test_wrong_order_is_found),

@@ -416,7 +416,7 @@ static void test_much_due_work_goes_on(void **state)
 /* Submits a pause of another queue, again and again, unless *context says stop. */
 static void flood(struct outcome *outcome, void *context)
 {
-    struct op_pause request = {.queue = slice_text("other")};
+    struct op_queue request = {.queue = slice_text("other")};
     const bool *stop = context;
 
     if (!*stop) {

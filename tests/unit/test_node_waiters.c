@@ -318,7 +318,7 @@ static void test_a_fetch_of_many(void **state)
 static void test_a_paused_queue(void **state)
 {
     struct node_fixture *fixture = *state;
-    struct op_pause pause = {.queue = slice_text("mail")};
+    struct op_queue pause = {.queue = slice_text("mail")};
     struct fetching fetching = {0};
 
     node_fixture_submit(fixture, "pause", &pause, node_fixture_outcome(fixture));

@@ -5,6 +5,7 @@
 #include "core/kept.h"
 #include "core/ops.h"
 #include "core/purge.h"
+#include "core/sweep.h"
 
 #define ROW(tag_, name_, bit_, help_)                                                              \
     {.name = #name_,                                                                               \
@@ -47,6 +48,7 @@ static const struct field reply_fields[] = {
     ROW(5, FIELD_U32, events_cut, "event rows removed"),
     ROW(6, FIELD_BOOL, more, "the bound was reached"),
     ROW(50, FIELD_U32, kept_cut, "outcomes of keyed requests removed"),
+    ROW(7, FIELD_U32, swept, "jobs of cleared and destroyed queues removed"),
 };
 
 #undef ROW
@@ -84,6 +86,10 @@ static bool do_job(struct tx *tx, const struct index_job *due, struct op_tick_re
     enum job_state state = (enum job_state)due->state;
     struct job job;
 
+    if (index_is_gone(tx->index, due)) {
+        reply->swept++;
+        return sweep_job(tx, due);
+    }
     if (!job_load_live(tx, due, &job)) {
         return false;
     }
@@ -125,6 +131,7 @@ static void configure(struct tx *tx, const struct op_tick *op)
 {
     if (op->has & (1u << (OP_TICK_HAS_RETENTION - 1))) {
         tx->meta->retention_ms = op->retention_ms;
+        purge_note_change(tx->meta);
     }
     if (op->has & (1u << (OP_TICK_HAS_EVENTS_MAX - 1))) {
         tx->meta->events_max = op->events_max;
@@ -137,9 +144,22 @@ static void configure(struct tx *tx, const struct op_tick *op)
     }
 }
 
+static uint32_t sweep(struct tx *tx, uint32_t count_max, struct op_tick_reply *reply)
+{
+    uint32_t swept = 0;
+    uint32_t done = 0;
+
+    if (count_max > 0) {
+        done = sweep_queues(tx, count_max < SWEEP_JOBS_MAX ? count_max : SWEEP_JOBS_MAX, &swept);
+    }
+    reply->swept += swept;
+    return done;
+}
+
 static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, struct err *err)
 {
     struct op_tick_reply *reply = ret_reply;
+    struct purged purged = {0};
     uint32_t done;
 
     if (tx->in_unit) {
@@ -147,8 +167,9 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
     }
     configure(tx, request);
     done = do_jobs(tx, reply);
+    done += sweep(tx, TICK_JOBS_MAX - done, reply);
     if (done < TICK_JOBS_MAX && purge_due_ns(tx->meta) <= tx->now_ns) {
-        done += purge_jobs(tx, TICK_JOBS_MAX - done, &reply->purged);
+        done += purge_jobs(tx, TICK_JOBS_MAX - done, &purged);
     }
     if (done < TICK_JOBS_MAX && purge_events_due(tx->meta)) {
         reply->events_cut = purge_events(tx, TICK_JOBS_MAX - done);
@@ -158,6 +179,8 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
         reply->kept_cut = kept_sweep(tx, TICK_JOBS_MAX - done);
         done += reply->kept_cut;
     }
+    reply->purged = purged.old;
+    reply->swept += purged.gone;
     reply->more = done >= TICK_JOBS_MAX;
     return ERR_NONE;
 }

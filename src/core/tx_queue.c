@@ -1,0 +1,175 @@
+/* Queues in a transaction: making, changing, clearing, destroying them, and writing them back. */
+#include "core/queue.h"
+#include "core/tx_internal.h"
+
+void tx_queue_edit(struct tx *tx, struct queue *queue)
+{
+    struct queue_row *row;
+    struct undo *undo;
+
+    if (tx_failed(tx)) {
+        return;
+    }
+    row = tx_array(tx, 1, sizeof(*row));
+    undo = row ? tx_push_undo(tx, UNDO_QUEUE) : NULL;
+    if (!undo) {
+        return;
+    }
+    *row = queue->row;
+    undo->of.queue = (struct undo_queue){.queue = queue, .row = row, .dirty = queue->dirty};
+    index_touch(tx->index, queue);
+    queue->dirty = true;
+}
+
+/* The index follows the boundaries, which are in the row already. */
+static void doom(struct tx *tx, struct queue *queue, bool all)
+{
+    struct queue_jobs *before = tx_array(tx, 1, sizeof(*before));
+    struct undo *undo = before ? tx_push_undo(tx, UNDO_DOOM) : NULL;
+
+    if (!undo || tx_failed(tx)) {
+        return;
+    }
+    *before = queue->jobs;
+    undo->of.queue = (struct undo_queue){.queue = queue, .jobs = before};
+    index_doom(tx->index, queue, all);
+}
+
+void tx_queue_clear(struct tx *tx, struct queue *queue)
+{
+    tx_queue_edit(tx, queue);
+    queue->row.cleared_below = tx->meta->move_seq;
+    doom(tx, queue, false);
+}
+
+void tx_queue_destroy(struct tx *tx, struct queue *queue)
+{
+    struct queue_row *row = &queue->row;
+
+    tx_queue_edit(tx, queue);
+    tx->meta->gone_count += row->completed + row->dead + row->cancelled;
+    *row = (struct queue_row){
+        .name = row->name,
+        .created_at = row->created_at,
+        .cleared_below = tx->meta->move_seq,
+        .destroyed_below = tx->meta->move_seq,
+        .destroyed = true,
+    };
+    doom(tx, queue, true);
+}
+
+static struct queue *add_queue(struct tx *tx, struct slice name)
+{
+    struct queue *queue = index_queue_add(tx->index, name);
+    struct undo *undo;
+
+    if (!queue) {
+        (void)tx_fail(tx, ERR_NOMEM, "no memory for a queue");
+        return NULL;
+    }
+    undo = tx_push_undo(tx, UNDO_QUEUE_NEW);
+    if (!undo) {
+        return NULL;
+    }
+    undo->of.queue.queue = queue;
+    index_touch(tx->index, queue);
+    queue->row.created_at = tx->now_ns;
+    queue->dirty = true;
+    tx->meta->queue_count = queue->number;
+    return queue;
+}
+
+struct queue *tx_queue(struct tx *tx, struct slice name)
+{
+    struct queue *queue = index_queue_find(tx->index, name);
+
+    if (tx_failed(tx)) {
+        return NULL;
+    }
+    if (!queue) {
+        return add_queue(tx, name);
+    }
+    if (queue->row.destroyed) {
+        tx_queue_edit(tx, queue);
+        queue->row.destroyed = false;
+        queue->row.created_at = tx->now_ns;
+    }
+    return queue;
+}
+
+enum err_code tx_queue_open(struct tx *tx, struct slice name, struct queue **ret_queue,
+                            struct err *err)
+{
+    struct queue *queue;
+
+    if (queue_name_check(name, err) != ERR_NONE) {
+        return err->code;
+    }
+    queue = tx_queue(tx, name);
+    if (!queue) {
+        return err_set(err, ERR_NOMEM, "no memory");
+    }
+    *ret_queue = queue;
+    return ERR_NONE;
+}
+
+void tx_queue_event(struct tx *tx, const struct queue *queue, enum event_type type,
+                    struct slice data)
+{
+    struct event event = {.type = type, .queue = queue->number, .data = data};
+
+    tx_event(tx, &event);
+}
+
+void tx_queue_undo(struct tx *tx, const struct undo *undo)
+{
+    struct queue *queue = undo->of.queue.queue;
+
+    if (undo->kind == UNDO_QUEUE) {
+        queue->row = *undo->of.queue.row;
+        queue->dirty = undo->of.queue.dirty;
+    } else if (undo->kind == UNDO_DOOM) {
+        index_undoom(tx->index, queue, undo->of.queue.jobs);
+    } else {
+        assert(undo->kind == UNDO_QUEUE_NEW);
+        index_queue_remove(tx->index, queue);
+    }
+}
+
+/* A queue that drains is drained once nothing of it is active; whatever ended it need not look. */
+static void note_drained(struct tx *tx, struct queue *queue)
+{
+    bool drained = queue->row.draining_at != 0 && queue->jobs.counts[JOB_ACTIVE] == 0;
+
+    if (drained == queue->row.drained) {
+        return;
+    }
+    queue->row.drained = drained;
+    queue->dirty = true;
+    if (drained) {
+        tx_queue_event(tx, queue, EVENT_QUEUE_DRAINED, slice_of(NULL, 0));
+    }
+}
+
+static void write_queue(struct tx *tx, struct queue *queue)
+{
+    struct row_key key = number_row_key(queue->number);
+
+    if (queue->dirty) {
+        queue->stored_hash =
+            tx_write_back(tx, TABLE_QUEUE, &key, tx_encode(tx, &queue_row_message, &queue->row),
+                          queue->stored_hash);
+        queue->dirty = false;
+    }
+}
+
+void tx_queues_commit(struct tx *tx)
+{
+    for (struct queue *queue = tx->index->touched; queue; queue = queue->touched_next) {
+        note_drained(tx, queue);
+        write_queue(tx, queue);
+        if (!index_queue_refresh(tx->index, queue)) {
+            (void)tx_fail(tx, ERR_NOMEM, "no memory for the queues that are due");
+        }
+    }
+}
