@@ -31,11 +31,13 @@ bool files_prepare(struct config *config, struct refusal *refusal)
     if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
         return refuse_path(refusal, errno, "read", "the limit of open files");
     }
+    most = files.rlim_cur;
     files.rlim_cur = files.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &files) != 0) {
-        return refuse_path(refusal, errno, "raise", "the limit of open files");
+    /* A sandbox may forbid it: then the soft limit is the limit. */
+    if (setrlimit(RLIMIT_NOFILE, &files) == 0) {
+        most = files.rlim_max;
     }
-    most = files.rlim_max == RLIM_INFINITY ? UINT64_MAX : files.rlim_max;
+    most = most == RLIM_INFINITY ? UINT64_MAX : most;
     if (most <= FILES_RESERVED) {
         return refuse(refusal, REFUSAL_FILES,
                       "this process may open %" PRIu64 " files, and needs more than %d", most,

@@ -10,6 +10,7 @@
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/files.h"
+#include "server/notify.h"
 #include "server/reload.h"
 
 #include <inttypes.h>
@@ -28,8 +29,9 @@ struct server {
     struct api *api;
     struct http_server *http;
     uv_signal_t on_term, on_int, on_hup;
-    uv_timer_t deadline, housekeeping;
-    bool stopping, http_closed, node_drained;
+    uv_timer_t deadline, housekeeping, watchdog;
+    struct notify notify;
+    bool started, reload_wanted, stopping, http_closed, node_drained;
 };
 
 static void on_http_closed(void *context)
@@ -70,6 +72,7 @@ static void on_signal(uv_signal_t *handle, int number)
         return;
     }
     server->stopping = true;
+    notify_send(&server->notify, "STOPPING=1\nSTATUS=finishing requests in flight");
     log_write(LOG_INFO, "stopping on %s: requests in flight are finished first",
               number == SIGTERM ? "SIGTERM" : "SIGINT");
     (void)uv_timer_start(&server->deadline, on_deadline, server->options->shutdown_timeout_ms, 0);
@@ -103,15 +106,20 @@ static void on_hangup(uv_signal_t *handle, int number)
     struct core_options core;
 
     (void)number;
-    if (server->stopping || !server->node || !reload_config(&server->reload, &server->config)) {
+    if (server->stopping || !server->started) {
+        server->reload_wanted = true;
         return;
     }
-    server->options = &server->reload.config->options;
-    core = core_options(server->options);
-    announce_setup_log(server->options);
-    node_set_core_options(server->node, &core);
-    log_write(LOG_INFO, "the configuration was reloaded: %u options changed",
-              server->reload.changed_count);
+    notify_reloading(&server->notify);
+    if (reload_config(&server->reload, &server->config)) {
+        server->options = &server->reload.config->options;
+        core = core_options(server->options);
+        announce_setup_log(server->options);
+        node_set_core_options(server->node, &core);
+        log_write(LOG_INFO, "the configuration was reloaded: %u options changed",
+                  server->reload.changed_count);
+    }
+    notify_send(&server->notify, "READY=1");
 }
 
 static bool open_node(struct server *server, struct refusal *refusal)
@@ -177,6 +185,12 @@ static void on_housekeeping(uv_timer_t *timer)
     log_flush(false);
 }
 
+/* Fed by the loop itself: when it does not turn, the service manager notices. */
+static void on_watchdog(uv_timer_t *timer)
+{
+    notify_send(&((struct server *)timer->data)->notify, "WATCHDOG=1");
+}
+
 static void watch_signals(struct server *server)
 {
     (void)uv_signal_init(server->loop, &server->on_term);
@@ -187,6 +201,11 @@ static void watch_signals(struct server *server)
     server->on_hup.data = server;
     (void)uv_timer_init(server->loop, &server->housekeeping);
     (void)uv_timer_start(&server->housekeeping, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
+    (void)uv_timer_init(server->loop, &server->watchdog);
+    server->watchdog.data = server;
+    if (server->notify.watchdog_ms) {
+        (void)uv_timer_start(&server->watchdog, on_watchdog, 0, server->notify.watchdog_ms / 3 + 1);
+    }
     (void)uv_signal_start(&server->on_term, on_signal, SIGTERM);
     (void)uv_signal_start(&server->on_int, on_signal, SIGINT);
     (void)uv_signal_start(&server->on_hup, on_hangup, SIGHUP);
@@ -202,6 +221,7 @@ static void close_all(struct server *server)
     uv_close((uv_handle_t *)&server->on_hup, NULL);
     uv_close((uv_handle_t *)&server->deadline, NULL);
     uv_close((uv_handle_t *)&server->housekeeping, NULL);
+    uv_close((uv_handle_t *)&server->watchdog, NULL);
     (void)uv_run(server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(server->loop);
 }
@@ -213,6 +233,8 @@ static void announce(const struct server *server)
     (void)printf("listening on http://127.0.0.1:%u\n", port);
     (void)fflush(stdout);
     announce_started(server->options, port, node_status(server->node).applied_index);
+    notify_send(&server->notify, "READY=1\nSTATUS=serving on %s, port %u", server->options->bind,
+                port);
 }
 
 static int run(struct server *server)
@@ -232,7 +254,11 @@ static int run(struct server *server)
     while (node_status(server->node).health == NODE_STARTING && !server->stopping) {
         (void)uv_run(server->loop, UV_RUN_ONCE);
     }
+    server->started = true;
     announce(server);
+    if (server->reload_wanted) {
+        on_hangup(&server->on_hup, SIGHUP);
+    }
     while (!server->http_closed) {
         (void)uv_run(server->loop, UV_RUN_DEFAULT);
     }
@@ -267,8 +293,11 @@ int server_main(int argc, char **argv)
         (void)fprintf(stderr, "corvo server: no event loop\n");
     } else {
         server.loop = &loop;
+        notify_open(&server.notify);
+        notify_send(&server.notify, "STATUS=reading the log");
         watch_signals(&server);
         code = run(&server);
+        notify_close(&server.notify);
     }
     reload_done(&server.reload);
     config_done(&server.config);
