@@ -164,6 +164,15 @@ demo-once: all ## the same, but stops the server and checks every result
 demo-stop: ## stops the server that demo left running
 	@$(PYTHON) examples/access_log/demo.py --data-dir .data/demo --stop
 
+install: all ## into PREFIX (/usr/local) below DESTDIR: executable, manual, unit, example configuration
+	@packaging/install $(EXE) install
+
+uninstall: ## takes that away again; configuration and data stay
+	@packaging/install $(EXE) uninstall
+
+deb: all ## a Debian package in build/deb
+	@packaging/debian/build $(EXE) build/deb
+
 clean: ## removes what was built, not data
 	rm -rf build
 
@@ -173,4 +182,4 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all tests check check-all test tidy fmt gen unit golden golden-accept model codec sim e2e asan tsan cover stats \
-	bench run demo demo-once demo-stop clean help FORCE
+	bench run demo demo-once demo-stop install uninstall deb clean help FORCE

@@ -10,6 +10,7 @@
 #include "core/job.h"
 #include "core/queue.h"
 #include "server/option_value.h"
+#include "tools/gen/man.h"
 #include "wire/proto_text.h"
 
 #include <errno.h>
@@ -202,6 +203,9 @@ int main(int argc, char **argv)
         {"docs/reference/operations.md", write_operations},
         {"docs/reference/server-options.md", write_options},
         {"docs/reference/errors.md", write_errors},
+        {"docs/man/corvo-server.1", man_write_server},
+        {"docs/man/corvo.conf.5", man_write_conf},
+        {"packaging/corvo.conf", man_write_example},
     };
     struct buf buf;
 

@@ -1,0 +1,12 @@
+/* Manual pages and the example configuration, from the tables. */
+#ifndef TOOLS_GEN_MAN_H
+#define TOOLS_GEN_MAN_H
+
+struct buf;
+
+/* corvo-server(1), corvo.conf(5), and /etc/corvo/corvo.conf as it is installed. */
+void man_write_server(struct buf *buf);
+void man_write_conf(struct buf *buf);
+void man_write_example(struct buf *buf);
+
+#endif
