@@ -50,6 +50,23 @@ size_t utf8_sequence(const uint8_t *at, size_t left)
     return left >= 4 ? sequence_4(at) : 0;
 }
 
+size_t utf8_get(const uint8_t *at, size_t left, uint32_t *ret_point)
+{
+    static const uint8_t first_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    size_t size = utf8_sequence(at, left);
+    uint32_t point;
+
+    if (size == 0) {
+        return 0;
+    }
+    point = at[0] & first_bits[size];
+    for (size_t i = 1; i < size; i++) {
+        point = point << 6 | (at[i] & 0x3f);
+    }
+    *ret_point = point;
+    return size;
+}
+
 bool utf8_valid(struct slice text)
 {
     for (size_t i = 0; i < text.size;) {
