@@ -1,6 +1,6 @@
 /* Finding the parts of JSON text that is already known to be valid: no memory, no recursion, ranges
  * of the original bytes. On bytes that json_validate has not seen the results mean nothing, but
- * nothing is read past the end. Of this room only. */
+ * nothing is read past the end. json_look.h builds on it what other rooms use. */
 #ifndef WIRE_JSON_SCAN_H
 #define WIRE_JSON_SCAN_H
 
