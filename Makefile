@@ -12,12 +12,12 @@ OPT ?= -O2 -D_FORTIFY_SOURCE=2
 DIALECT := -std=gnu17 -D_GNU_SOURCE -Isrc -I.
 CFLAGS := $(DIALECT) $(WARN) $(WERROR) $(OPT) -g -fstack-protector-strong -fno-omit-frame-pointer -fPIE $(SAN)
 LDFLAGS := -pie -Wl,-z,relro,-z,now $(SAN)
-LIBS := -luv -lllhttp -lrocksdb -l:libraft.a -lyyjson -lxxhash -lcrypto -lpthread
+LIBS := -lcurl -luv -lllhttp -lrocksdb -l:libraft.a -lyyjson -lxxhash -lcrypto -lpthread
 PYTHON := /usr/bin/python3
 CLANG_FORMAT := clang-format-19
 Q := $(if $(V),,@)
 
-ROOMS := server api node http replica store core wire base bench
+ROOMS := cli server api node http replica store core wire base bench
 EXE := $(BUILD)/corvo
 archive = $(BUILD)/lib$(1).a
 ARCHIVES := $(foreach room,$(ROOMS),$(call archive,$(room)))
@@ -62,7 +62,7 @@ $(BUILD)/%.o: %.c $(CLEAN_FIRST)
 $(BUILD)/commit: FORCE $(CLEAN_FIRST)
 	@mkdir -p $(@D)
 	@echo $(COMMIT) | cmp -s - $@ || echo $(COMMIT) >$@
-COMMIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l VERSION_COMMIT src/*.c src/*/*.c))
+COMMIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l VERSION_COMMIT src/*.c src/*/*.c src/*/*/*.c))
 $(COMMIT_OBJECTS): $(BUILD)/commit
 $(COMMIT_OBJECTS): CFLAGS += -DVERSION_COMMIT='"$(COMMIT)"'
 

@@ -80,4 +80,11 @@
 #define STORE_UNFLUSHED_LOG_MAX (128 * MIB)
 #define STORE_HURRY_NS (10 * UINT64_C(1000000)) /* Between epochs that someone waits for. */
 
+/* The command line. */
+#define CLI_REPLY_MAX (256 * MIB)
+#define CLI_FLAGS_MAX 64         /* Given to one command, the same one counted each time. */
+#define CLI_BATCH_JOBS 1000      /* Of one enqueue/batch. */
+#define CLI_BATCH_SIZE (4 * MIB) /* Likewise, of its body. */
+#define CLI_ENQUEUE_COUNT_MAX 100000000
+
 #endif

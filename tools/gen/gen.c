@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/reply.h"
+#include "cli/command.h"
 #include "core/core.h"
 #include "core/job.h"
 #include "core/queue.h"
@@ -203,6 +204,7 @@ int main(int argc, char **argv)
         {"docs/reference/operations.md", write_operations},
         {"docs/reference/server-options.md", write_options},
         {"docs/reference/errors.md", write_errors},
+        {"docs/reference/cli.md", command_reference},
         {"docs/man/corvo-server.1", man_write_server},
         {"docs/man/corvo.conf.5", man_write_conf},
         {"packaging/corvo.conf", man_write_example},

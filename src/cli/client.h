@@ -1,0 +1,64 @@
+/* One server, asked over HTTP with libcurl, one request at a time on a kept connection. */
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
+
+#include "base/buf.h"
+#include "base/common.h"
+#include "base/err.h"
+
+/* What is wrong when there is no reply; each kind has a hint of what to try. */
+enum client_failure {
+    CLIENT_NO_FAILURE,
+    CLIENT_BAD_URL,
+    CLIENT_NO_HOST,
+    CLIENT_NO_CONNECTION,
+    CLIENT_TIMEOUT,
+    CLIENT_CUT, /* The connection ended before the reply did. */
+    CLIENT_NO_HTTP,
+    CLIENT_TLS,
+    CLIENT_TOO_LARGE,
+    CLIENT_INTERRUPTED,
+    CLIENT_OTHER,
+    CLIENT_FAILURE_COUNT
+};
+
+struct client {
+    void *curl;          /* The library's handle. */
+    char server[512];    /* "http://localhost:8080", without a slash behind it. */
+    const char *api_key; /* NULL: none. Borrowed. */
+    uint64_t timeout_ms;
+    bool loopback;
+    struct buf reply;
+    struct buf url;
+    enum client_failure failure; /* Of the last call. */
+};
+
+struct client_request {
+    const char *method;
+    struct slice path; /* Encoded, with its query. */
+    struct slice body; /* data NULL: none. */
+    const char *idempotency_key;
+};
+
+struct client_reply {
+    uint32_t status;
+    struct slice body; /* Borrowed until the next call. */
+};
+
+/* Prepares to talk to that server; `server` may leave out the scheme. ERR_INVALID: no such URL is
+ * possible, or the key can not stand in a header. */
+enum err_code client_init(struct client *client, const char *server, const char *api_key,
+                          uint64_t timeout_ms, struct err *err) MUST_USE;
+
+/* Closes the connection. Takes a zeroed client. */
+void client_done(struct client *client);
+
+/* Sends the request and waits for its reply, whatever its status is. Any error: there is none;
+ * client->failure says of which kind, the text says what happened. */
+enum err_code client_call(struct client *client, const struct client_request *request,
+                          struct client_reply *ret_reply, struct err *err) MUST_USE;
+
+/* What a person can do about it: a sentence, or the empty text. */
+const char *client_hint(enum client_failure failure);
+
+#endif
