@@ -34,7 +34,7 @@ def run_block(text, url):
     script = text.replace("http://localhost:8080", url).replace("localhost:8080", url)
     result = subprocess.run(["bash", "-euo", "pipefail", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
                             text=True, timeout=TIMEOUT_S, check=False,
-                            env={**os.environ, "PATH": f"{os.path.dirname(CORVO)}:{os.environ['PATH']}"})
+                            env={**os.environ, "CORVO_SERVER": url, "PATH": f"{os.path.dirname(CORVO)}:{os.environ['PATH']}"})
     output = result.stdout + result.stderr
     if result.returncode != 0:
         return f"exit code {result.returncode}:\n{output}"
