@@ -44,6 +44,9 @@ static bool is_text(struct slice bytes, const char *text)
 /* Adds to the text that is being assembled; false without memory. */
 static bool text_add(struct http_request *request, const char *at, size_t size)
 {
+    if (size == 0) {
+        return true; /* An empty piece may come before there is any text. */
+    }
     if (size > request->text_capacity - request->text_size) {
         size_t capacity = 2 * (request->text_size + size);
         uint8_t *text;
@@ -382,7 +385,10 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t size)
 
 static int on_message_complete(llhttp_t *llhttp)
 {
-    (void)llhttp;
+    if (parser_of(llhttp)->request->keep_alive) {
+        /* A trailer has no say in this, but llhttp lets it, and would refuse the next request. */
+        llhttp->flags &= (uint16_t)~F_CONNECTION_CLOSE;
+    }
     return HPE_PAUSED;
 }
 
