@@ -1,6 +1,7 @@
 /* The rules of field rows: see check.h, and message_check in json.h. */
 #include "wire/check.h"
 
+#include "base/limits.h"
 #include "base/reply.h"
 #include "base/utf8.h"
 #include "wire/json.h"
@@ -46,6 +47,16 @@ static enum err_code check_word(const struct field *field, uint32_t value, struc
     return ERR_NONE;
 }
 
+static enum err_code check_duration(const struct field *field, uint64_t ms, struct err *err)
+{
+    enum err_code code = check_number(field, &ms, err);
+
+    if (code || ms <= DURATION_MS_MAX) {
+        return code;
+    }
+    return err_reply(err, REPLY_VALIDATION_ERROR, "%s is longer than ten years", field->name);
+}
+
 static enum err_code check_size(const struct field *field, size_t size, struct err *err)
 {
     if (field->max > 0 && size > (uint64_t)field->max) {
@@ -66,6 +77,9 @@ enum err_code check_value(const struct field *field, const void *value, struct e
     case FIELD_ENUM_TEXT:
     case FIELD_ENUM_NUMBER:
         return check_word(field, *(const uint32_t *)value, err);
+    case FIELD_DURATION:
+    case FIELD_DURATION_TEXT:
+        return check_duration(field, *(const uint64_t *)value, err);
     case FIELD_TEXT:
     case FIELD_BYTES:
     case FIELD_JSON:
@@ -108,7 +122,9 @@ static enum err_code check_content(const struct field *field, const void *value,
     if (field->kind == FIELD_TEXT) {
         return check_text(field, *text, err);
     }
-    if (field->kind == FIELD_JSON && text->size > 0 && json_type_of(*text) == JSON_BAD) {
+    /* Empty is absent, but there is no absent item of a list. */
+    if (field->kind == FIELD_JSON && (text->size > 0 || field_is_many(field)) &&
+        json_type_of(*text) == JSON_BAD) {
         return err_reply(err, REPLY_PARSE_ERROR, "%s is not JSON, or nests too deep", field->name);
     }
     return ERR_NONE;

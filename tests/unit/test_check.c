@@ -1,8 +1,14 @@
 /* message_check: the rules of rows, on records that did not come as JSON. */
+#include "base/limits.h"
 #include "tests/unit/wire_rules.h"
 #include "wire/check.h"
 
 #include <stdlib.h>
+
+struct raw_values {
+    struct slice one;
+    struct list all;
+};
 
 /* A record that keeps every rule. */
 static struct rules good_rules(void)
@@ -63,6 +69,48 @@ static void test_values(void **state)
     check_fails(&rules, REPLY_NONE, "");
 }
 
+/* Method: raw JSON that is empty: absent as a field, nothing as an item of a list. */
+static void test_empty_json(void **state)
+{
+    static const struct field fields[] = {
+        {.name = "one", .kind = FIELD_JSON, .tag = 1},
+        {.name = "all",
+         .kind = FIELD_JSON,
+         .flags = FIELD_LIST,
+         .tag = 2,
+         .offset = offsetof(struct raw_values, all)},
+    };
+    static const struct message message = {
+        .name = "Raw", .fields = fields, .field_count = 2, .size = sizeof(struct raw_values)};
+    struct slice items[] = {slice_text("1"), slice_text("")};
+    struct raw_values values = {.all = {items, 1}};
+    struct err err = {.code = ERR_NONE};
+
+    (void)state;
+    assert_int_equal(message_check(&message, &values, &err), ERR_NONE);
+    values.all.count = 2;
+    assert_int_equal(message_check(&message, &values, &err), ERR_INVALID);
+    assert_string_equal(err.text, "all is not JSON, or nests too deep");
+}
+
+/* Method: a duration of its most and one more; the JSON reader refuses the second as well. */
+static void test_durations(void **state)
+{
+    static const struct field fields[] = {
+        {.name = "wait", .kind = FIELD_DURATION, .tag = 1},
+    };
+    static const struct message message = {
+        .name = "Wait", .fields = fields, .field_count = 1, .size = sizeof(uint64_t)};
+    uint64_t wait = DURATION_MS_MAX;
+    struct err err = {.code = ERR_NONE};
+
+    (void)state;
+    assert_int_equal(message_check(&message, &wait, &err), ERR_NONE);
+    wait++;
+    assert_int_equal(message_check(&message, &wait, &err), ERR_INVALID);
+    assert_string_equal(err.text, "wait is longer than ten years");
+}
+
 /* Method: a rule broken inside a message, a list's item and a map's; the text names the place. */
 static void test_places(void **state)
 {
@@ -95,6 +143,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_empty_json),
         cmocka_unit_test(test_places),
     };
 
