@@ -21,7 +21,7 @@ static enum err_code load_queue(void *context, struct slice key, struct slice va
 
     arena_clear(&load->arena);
     if (protobuf_read(&queue_row_message, value, &load->arena, &row, err) != ERR_NONE ||
-        !number_key_read(key, &number)) {
+        !number_key_read(key, &number) || row.name.size == 0) {
         return err_set(err, ERR_CORRUPT, "the row of a queue does not decode");
     }
     if (number != load->index->queue_count + 1 || index_queue_find(load->index, row.name)) {

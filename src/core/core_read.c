@@ -41,6 +41,10 @@ static enum err_code read_job(const struct read *read, struct job_key key, struc
     if (job_row_read(row_key_slice(&row), value, read->arena, ret_job, read->err) != ERR_NONE) {
         return read->err->code;
     }
+    if (ret_job->queue == 0 || ret_job->queue > read->core->index.queue_count) {
+        return err_set(read->err, ERR_CORRUPT, "a job's row has queue %u of %u", ret_job->queue,
+                       read->core->index.queue_count);
+    }
     if (job_is_gone(&index_queue(&read->core->index, ret_job->queue)->row, ret_job)) {
         return err_set(read->err, ERR_NOT_FOUND, "no such job");
     }

@@ -94,12 +94,13 @@ bool entry_seal(struct buf *buf, uint64_t now_ns, uint64_t seed)
 
 enum err_code entry_open(struct slice bytes, struct entry *ret_entry, struct err *err)
 {
-    const uint8_t *trailer = bytes.data + bytes.size - ENTRY_TRAILER_SIZE;
+    const uint8_t *trailer;
     uint32_t format;
 
     if (bytes.size < ENTRY_TRAILER_SIZE) {
         return err_set(err, ERR_CORRUPT, "an entry of %zu bytes has no trailer", bytes.size);
     }
+    trailer = bytes.data + bytes.size - ENTRY_TRAILER_SIZE;
     format = (uint32_t)get_number(trailer + 20, 4);
     if (format != ENTRY_FORMAT) {
         return err_set(err, ERR_CORRUPT, "an entry has format %u, not %d", format, ENTRY_FORMAT);

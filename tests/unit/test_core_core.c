@@ -335,6 +335,44 @@ static void test_bad_rows_do_not_open(void **state)
     }
 }
 
+/* A queue without a name, and a finished job of a queue that is not there: the first is noticed
+ * when the rows are loaded, the second, which no start reads, when it is asked for. */
+static void test_rows_without_queue(void **state)
+{
+    static const char *const done[] = {"\x08\x06\x18\x02", "\x08\x06"};
+    struct row_key number = number_row_key(1);
+    struct row_key key = job_row_key((struct job_key){.time_ns = 5, .seq = 1});
+    struct kv_mark mark = {0};
+    struct core_fixture fixture;
+    struct job_object *object;
+    struct core *core = NULL;
+    struct kv *kv;
+
+    (void)state;
+    core_fixture_init(&fixture);
+    kv = kv_mem_kv(fixture.mem);
+    assert_int_equal(kv->put(kv->self, TABLE_QUEUE, row_key_slice(&number), slice_text("\x18\x01"),
+                             0, &fixture.err),
+                     ERR_NONE);
+    assert_int_equal(core_open(kv, &mark, &fixture.options, &core, &fixture.err), ERR_CORRUPT);
+    core_fixture_done(&fixture);
+
+    core_fixture_init(&fixture);
+    (void)core_fixture_run(&fixture, "pause", "{\"queue\":\"q\"}");
+    kv = kv_mem_kv(fixture.mem);
+    for (uint32_t i = 0; i < ARRAY_COUNT(done); i++) {
+        assert_int_equal(kv->put(kv->self, TABLE_DONE, row_key_slice(&key), slice_text(done[i]), 0,
+                                 &fixture.err),
+                         ERR_NONE);
+        assert_int_equal(
+            core_job_get(fixture.core,
+                         job_id_text((struct job_key){.time_ns = 5, .seq = 1}, &fixture.arena),
+                         &fixture.arena, &object, &fixture.err),
+            ERR_CORRUPT);
+    }
+    core_fixture_done(&fixture);
+}
+
 /* Bytes that are no entry stop the replica; an entry must not come twice. A barrier changes
  * nothing. */
 static void test_bad_entries(void **state)
@@ -524,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_unit_rolls_back),
         cmocka_unit_test(test_wrong_rows_are_found),
         cmocka_unit_test(test_bad_rows_do_not_open),
+        cmocka_unit_test(test_rows_without_queue),
         cmocka_unit_test(test_bad_entries),
         cmocka_unit_test(test_claims_are_bounded_in_bytes),
         cmocka_unit_test(test_heartbeats_are_bounded_in_bytes),
