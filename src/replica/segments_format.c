@@ -45,6 +45,14 @@ static uint64_t get64(const uint8_t *bytes)
     return value;
 }
 
+/* Whether [from, end) is zero, as encoders leave what they do not use: so that what decodes encodes
+ * to the same bytes. */
+static bool is_unused(const uint8_t *bytes, size_t from, size_t end)
+{
+    return from == end ||
+           (bytes[from] == 0 && memcmp(bytes + from, bytes + from + 1, end - from - 1) == 0);
+}
+
 size_t record_size(size_t payload_size)
 {
     assert(payload_size <= ENTRY_SIZE_MAX);
@@ -103,7 +111,8 @@ bool record_decode(struct slice bytes, struct record *ret_record)
     record.cluster_id = get64(bytes.data + 32);
     record.durable_index = get64(bytes.data + 40);
     record.payload = slice_of(bytes.data + RECORD_HEADER_SIZE, get32(bytes.data + 8));
-    if (record.index == 0 || record.term == 0 || record.durable_index >= record.index) {
+    if (record.index == 0 || record.term == 0 || record.durable_index >= record.index ||
+        !is_unused(bytes.data, RECORD_HEADER_SIZE + record.payload.size, size)) {
         return false;
     }
     *ret_record = record;
@@ -154,7 +163,8 @@ enum err_code segment_header_decode(struct slice bytes, struct segment_header *r
     header.file_size = get64(bytes.data + 56);
     header.configuration_index = get64(bytes.data + 64);
     if (configuration_size > SEGMENT_CONFIGURATION_MAX || header.first_index == 0 ||
-        header.configuration_index >= header.first_index || header.file_size < SEGMENT_SIZE_MIN) {
+        header.configuration_index >= header.first_index || header.file_size < SEGMENT_SIZE_MIN ||
+        !is_unused(bytes.data, 72 + configuration_size, SEGMENT_HEADER_SIZE)) {
         return err_set(err, ERR_CORRUPT, "the header's fields at offset 16 contradict each other");
     }
     header.configuration = slice_of(bytes.data + 72, configuration_size);
@@ -176,7 +186,8 @@ bool segment_successor_decode(struct slice bytes, struct segment_successor *ret_
 {
     if (bytes.size != SEGMENT_SUCCESSOR_SIZE ||
         memcmp(bytes.data, successor_magic, sizeof successor_magic) != 0 ||
-        get64(bytes.data + 8) != XXH3_64bits(bytes.data + 16, SEGMENT_SUCCESSOR_SIZE - 16)) {
+        get64(bytes.data + 8) != XXH3_64bits(bytes.data + 16, SEGMENT_SUCCESSOR_SIZE - 16) ||
+        !is_unused(bytes.data, 40, SEGMENT_SUCCESSOR_SIZE)) {
         return false;
     }
     ret_successor->cluster_id = get64(bytes.data + 16);
@@ -209,6 +220,9 @@ enum err_code meta_slot_decode(struct slice bytes, struct meta_slot *ret_slot, s
     if (get32(bytes.data + 16) != META_VERSION) {
         return err_set(err, ERR_UNSUPPORTED, "meta format version %u at offset 16, not %d",
                        get32(bytes.data + 16), META_VERSION);
+    }
+    if (get32(bytes.data + 20) != 0) {
+        return err_set(err, ERR_CORRUPT, "the slot's bytes at offset 20 are not zero");
     }
     ret_slot->cluster_id = get64(bytes.data + 24);
     ret_slot->sequence = get64(bytes.data + 32);

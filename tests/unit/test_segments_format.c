@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 /* cmocka.h wants these before it. */
 #include <setjmp.h>
@@ -113,6 +114,53 @@ static void test_header_and_slot_round_trip(void **state)
     }
 }
 
+/* Puts the right checksum of bytes[from .. size) at `at`. */
+static void seal(uint8_t *bytes, size_t at, size_t from, size_t size)
+{
+    uint64_t sum = XXH3_64bits(bytes + from, size - from);
+
+    for (size_t i = 0; i < 8; i++) {
+        bytes[at + i] = (uint8_t)(sum >> (8 * i));
+    }
+}
+
+/* Bytes that are not used must be zero, even under a right checksum: what decodes encodes to the
+ * same bytes. */
+static void test_unused_bytes(void **state)
+{
+    struct record record = {.type = RECORD_BARRIER,
+                            .index = 7,
+                            .term = 3,
+                            .cluster_id = CLUSTER,
+                            .payload = slice_text("abc")};
+    struct segment_header header = {
+        .sequence = 1, .first_index = 1, .file_size = SEGMENT, .configuration = slice_text("who")};
+    struct segment_successor successor = {.sequence = 2, .file_size = SEGMENT};
+    struct meta_slot slot = {.sequence = 2, .term = 5};
+    uint8_t bytes[SEGMENT_HEADER_SIZE];
+    struct err err;
+
+    (void)state;
+    record_encode(&record, bytes);
+    bytes[record_size(3) - 1] = 1;
+    seal(bytes, 0, 8, record_size(3));
+    assert_false(record_decode(slice_of(bytes, sizeof bytes), &record));
+    segment_header_encode(&header, bytes);
+    bytes[75] = 1;
+    seal(bytes, 8, 16, SEGMENT_HEADER_SIZE);
+    assert_int_equal(segment_header_decode(slice_of(bytes, sizeof bytes), &header, &err),
+                     ERR_CORRUPT);
+    segment_successor_encode(&successor, bytes);
+    bytes[SEGMENT_SUCCESSOR_SIZE - 1] = 1;
+    seal(bytes, 8, 16, SEGMENT_SUCCESSOR_SIZE);
+    assert_false(segment_successor_decode(slice_of(bytes, SEGMENT_SUCCESSOR_SIZE), &successor));
+    meta_slot_encode(&slot, bytes);
+    bytes[20] = 1;
+    seal(bytes, 8, 16, META_SLOT_SIZE);
+    assert_int_equal(meta_slot_decode(slice_of(bytes, META_SLOT_SIZE), &slot, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.text, "offset 20"));
+}
+
 /* Reads the hex lines ("offset: bytes") below the marker in the page. */
 static size_t example_bytes(const char *marker, uint8_t *ret_bytes, size_t size_max)
 {
@@ -199,9 +247,8 @@ static void test_page_examples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_record_round_trip),
-        cmocka_unit_test(test_successor_round_trip),
-        cmocka_unit_test(test_header_and_slot_round_trip),
+        cmocka_unit_test(test_record_round_trip), cmocka_unit_test(test_successor_round_trip),
+        cmocka_unit_test(test_unused_bytes),      cmocka_unit_test(test_header_and_slot_round_trip),
         cmocka_unit_test(test_page_examples),
     };
 
