@@ -30,6 +30,11 @@ UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 HELPERS := $(BUILD)/libhelpers.a
 SUITES := $(filter-out unit,$(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*.c)))))
 TESTS := $(UNIT) $(SUITES:%=$(BUILD)/tests/%/run)
+# A fuzz target is fuzz/NAME.c with a corpus; the other files of fuzz/ serve them all, and tests/codec. With clang,
+# FUZZ_ENGINE=-fsanitize=fuzzer links libFuzzer.
+FUZZERS := $(patsubst fuzz/corpus/%,$(BUILD)/fuzz/%,$(wildcard fuzz/corpus/*))
+FUZZ_ENGINE := $(BUILD)/fuzz/main.o
+FUZZ_HELPERS := $(BUILD)/libfuzz.a
 GEN := $(BUILD)/gen
 COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
@@ -67,6 +72,8 @@ $(COMMIT_OBJECTS): $(BUILD)/commit
 $(COMMIT_OBJECTS): CFLAGS += -DVERSION_COMMIT='"$(COMMIT)"'
 
 $(HELPERS): $(filter-out $(UNIT:=.o),$(call objects,tests/unit/*.c))
+$(FUZZ_HELPERS): $(filter-out $(FUZZERS:=.o) $(BUILD)/fuzz/main.o,$(call objects,fuzz/*.c))
+$(HELPERS) $(FUZZ_HELPERS):
 	@mkdir -p $(@D) && rm -f $@
 	$(Q)ar rcs $@ $^
 
@@ -75,9 +82,9 @@ $(UNIT): $(BUILD)/%: $(BUILD)/%.o $(HELPERS) $(ARCHIVES)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HELPERS) $(ROOM_LIBS) -lcmocka
 
 define suite_rule
-$(BUILD)/tests/$(1)/run: $(call objects,tests/$(1)/*.c) $(HELPERS) $(ARCHIVES)
+$(BUILD)/tests/$(1)/run: $(call objects,tests/$(1)/*.c) $(HELPERS) $(FUZZ_HELPERS) $(ARCHIVES)
 	@echo "  link $$@"
-	$(Q)$(CC) $(LDFLAGS) -o $$@ $(call objects,tests/$(1)/*.c) $(HELPERS) $(ROOM_LIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $(call objects,tests/$(1)/*.c) $(HELPERS) $(FUZZ_HELPERS) $(ROOM_LIBS) -lcmocka
 endef
 $(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
 
@@ -86,19 +93,29 @@ $(GEN): $(call objects,tools/gen/*.c) $(ARCHIVES)
 	@echo "  link $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(call objects,tools/gen/*.c) $(ROOM_LIBS)
 
+# The engine of the fuzzers is not instrumented: it watches the rest.
+$(FUZZ_HELPERS) $(FUZZ_ENGINE): CFLAGS := $(filter-out -fsanitize-coverage=%,$(CFLAGS))
+$(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(filter %.o,$(FUZZ_ENGINE)) $(FUZZ_HELPERS) $(HELPERS) $(ARCHIVES)
+	@echo "  link $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(FUZZ_ENGINE) $(FUZZ_HELPERS) $(HELPERS) $(ROOM_LIBS)
+
+fuzzers: $(FUZZERS)
 tests: all $(TESTS) $(if $(wildcard tools/gen/*.c),$(GEN))
 
 # The same tree in another flavour, in its own directory.
 ASAN := BUILD=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" OPT=-O1
 TSAN := BUILD=build/tsan SAN=-fsanitize=thread OPT=-O1
+FUZZED := $(subst asan SAN=",fuzz SAN="-fsanitize-coverage=trace-pc -fsanitize-coverage=trace-cmp ,$(ASAN))
 COVER := BUILD=build/cover SAN=--coverage OPT=-O0
 
-check: tests ## what one runs before each commit: tidy, unit, golden, model, codec, 50 simulated seeds
+check: tests ## what one runs before each commit: tidy, unit, golden, model, codec, 50 simulated seeds, fuzzers
+	+$(MAKE) $(FUZZED) fuzzers
 	tests/run check
 
 check-all: tests ## everything: check, end to end, the sanitized builds; `./dev test` and CI are exactly this
 	+$(MAKE) $(ASAN) tests
 	+$(MAKE) $(TSAN) tests
+	+$(MAKE) $(FUZZED) fuzzers
 	tests/run check-all
 
 test: check-all ## the same as check-all
@@ -112,26 +129,19 @@ fmt: ## formats every C file
 gen: $(GEN) ## derives proto, OpenAPI and the operations reference from the tables
 	$(GEN) .
 
-unit: tests ## the unit tests
-	tests/run --build $(BUILD) unit
-
-golden: tests ## the golden transcripts
-	tests/run --build $(BUILD) golden
+unit: ## the unit tests
+golden: ## the golden transcripts
+model: ## random operations against the model of a queue
+codec: ## our codec against protoc and Python's protobuf
+e2e: ## tests with real processes
+unit golden model codec e2e: tests
+	tests/run --build $(BUILD) $@
 
 golden-accept: $(BUILD)/tests/golden/run ## rewrites the golden transcripts' output; read the diff
 	$(BUILD)/tests/golden/run --accept
 
-model: tests ## random operations against the model of a queue
-	tests/run --build $(BUILD) model
-
-codec: tests ## our codec against protoc and Python's protobuf
-	tests/run --build $(BUILD) codec
-
 sim: tests ## simulated crashes; SEED=n replays one with its trace
 	$(if $(SEED),$(BUILD)/tests/sim/run --seed $(SEED),SEEDS=200 tests/run --build $(BUILD) sim)
-
-e2e: tests ## tests with real processes
-	tests/run --build $(BUILD) e2e
 
 asan: ## unit, golden, model, codec, sim and e2e with the address and undefined sanitizers
 	+$(MAKE) $(ASAN) tests
@@ -140,6 +150,11 @@ asan: ## unit, golden, model, codec, sim and e2e with the address and undefined 
 tsan: ## unit and e2e with the thread sanitizer
 	+$(MAKE) $(TSAN) tests
 	tests/run --build build/tsan unit e2e
+
+fuzz: ## tries mutated inputs on T=json, for TIME=60 seconds of CPU; fuzz/README.md lists the targets
+	+$(MAKE) $(FUZZED) fuzzers
+	build/fuzz/fuzz/$(or $(T),$(error say which, like T=json)) --seconds $(or $(TIME),60) $(ARGS) \
+		$(patsubst %,--dictionary %,$(wildcard fuzz/dict/$(T).dict)) fuzz/corpus/$(T)
 
 cover: ## coverage of the unit tests, golden transcripts and model, a room
 	+$(MAKE) $(COVER) tests
@@ -181,5 +196,5 @@ help: ## this list
 		while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all tests check check-all test tidy fmt gen unit golden golden-accept model codec sim e2e asan tsan cover stats \
-	bench run demo demo-once demo-stop install uninstall deb clean help FORCE
+.PHONY: all tests check check-all test tidy fmt gen unit golden golden-accept model codec sim e2e asan tsan fuzz fuzzers cover \
+	stats bench run demo demo-once demo-stop install uninstall deb clean help FORCE

@@ -7,8 +7,6 @@
 #define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
 #define RAW(text) text, sizeof(text) - 1
 
-#define MUTATIONS 20000
-
 enum fate { OPEN, CLOSED };
 
 struct row {
@@ -621,133 +619,12 @@ static void test_default_limits(void **state)
     world_destroy(world);
 }
 
-static uint32_t random_state = 20260721;
-
-/* xorshift: the same mutations in every run. */
-static uint32_t next_random(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 17;
-    random_state ^= random_state << 5;
-    return random_state % below;
-}
-
-struct outcome {
-    enum http_parsed parsed;
-    int status;
-    size_t used;
-    size_t headers;
-    char text[2048]; /* Method, path, query, body. */
-};
-
-/* Parses the bytes in pieces of at most piece_max, up to the end of the first request. */
-static void parse_pieces(const uint8_t *bytes, size_t size, size_t piece_max,
-                         struct outcome *ret_outcome)
-{
-    static const struct http_options options = {
-        .header_size_max = 4096, .header_count_max = 32, .body_size_max = 1000};
-    struct http_request_pool pool = {0};
-    struct http_parser parser;
-    size_t used;
-
-    http_parser_init(&parser, &options, &pool);
-    *ret_outcome = (struct outcome){.parsed = HTTP_PARSED_MORE};
-    while (ret_outcome->used < size && ret_outcome->parsed == HTTP_PARSED_MORE) {
-        size_t left = size - ret_outcome->used;
-        uint8_t *piece = malloc(left < piece_max ? left : piece_max);
-
-        /* A block of its own: the sanitizer sees what is read beside or behind it. */
-        assert_non_null(piece);
-        left = left < piece_max ? left : piece_max;
-        memcpy(piece, bytes + ret_outcome->used, left);
-        ret_outcome->parsed = http_parser_run(&parser, piece, left, &used);
-        ret_outcome->used += used;
-        free(piece);
-    }
-    if (ret_outcome->parsed != HTTP_PARSED_COMPLETE) {
-        ret_outcome->used = 0; /* Where a fault is noticed depends on the pieces. */
-    }
-    if (parser.request) {
-        const struct http_input *input = &parser.request->input;
-
-        ret_outcome->status = parser.request->refusal_status;
-        if (ret_outcome->parsed == HTTP_PARSED_COMPLETE) {
-            ret_outcome->headers = input->header_count;
-            (void)snprintf(
-                ret_outcome->text, sizeof(ret_outcome->text), "%d %.*s %.*s %.*s",
-                (int)input->method, (int)input->path.size, input->path.data, (int)input->query.size,
-                input->query.size ? (const char *)input->query.data : "", (int)input->body.size,
-                input->body.size ? (const char *)input->body.data : "");
-        }
-        http_request_destroy(parser.request);
-    }
-    http_request_pool_done(&pool);
-}
-
-static size_t mutate(uint8_t *bytes, size_t size, size_t size_max)
-{
-    static const char marks[] = "\r\n\t :;,/?#*%0123456789afzHTP.\0\x7f\xff";
-    size_t at = next_random((uint32_t)size);
-
-    switch (next_random(4)) {
-    case 0: /* Another byte. */
-        bytes[at] = (uint8_t)marks[next_random(sizeof(marks))];
-        return size;
-    case 1: /* A byte less. */
-        memmove(bytes + at, bytes + at + 1, size - at - 1);
-        return size - 1;
-    case 2: /* A byte more. */
-        if (size < size_max) {
-            memmove(bytes + at + 1, bytes + at, size - at);
-            bytes[at] = (uint8_t)marks[next_random(sizeof(marks))];
-            return size + 1;
-        }
-        return size;
-    default: /* A bit. */
-        bytes[at] ^= (uint8_t)(1u << next_random(8));
-        return size;
-    }
-}
-
-/* Method: mutated rows parsed whole, byte by byte and in pieces: the three must agree, and the
- * sanitizers watch. */
-static void test_mutations(void **state)
-{
-    static struct outcome whole, bytewise, pieces;
-    uint8_t bytes[1024];
-    size_t complete = 0, refused = 0;
-
-    (void)state;
-    for (uint32_t i = 0; i < MUTATIONS; i++) {
-        const struct row *row = &rows[next_random(ARRAY_COUNT(rows))];
-        size_t size = row->raw_size;
-
-        memcpy(bytes, row->raw, size);
-        for (uint32_t n = next_random(4); n > 0 && size > 0; n--) {
-            size = mutate(bytes, size, sizeof(bytes));
-        }
-        parse_pieces(bytes, size, sizeof(bytes), &whole);
-        parse_pieces(bytes, size, 1, &bytewise);
-        parse_pieces(bytes, size, 1 + next_random(20), &pieces);
-        if (memcmp(&whole, &bytewise, sizeof(whole)) || memcmp(&whole, &pieces, sizeof(whole))) {
-            fail_msg("mutation %u: %d/%d, %d/%d, %d/%d of '%.*s'", i, whole.parsed, whole.status,
-                     bytewise.parsed, bytewise.status, pieces.parsed, pieces.status, (int)size,
-                     bytes);
-        }
-        complete += whole.parsed == HTTP_PARSED_COMPLETE;
-        refused += whole.parsed == HTTP_PARSED_REFUSED;
-    }
-    print_message("%d mutations: %zu requests, %zu refused\n", MUTATIONS, complete, refused);
-    assert_true(complete > MUTATIONS / 10 && refused > MUTATIONS / 10);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),      cmocka_unit_test(test_rows_byte_by_byte),
-        cmocka_unit_test(test_split),     cmocka_unit_test(test_head),
-        cmocka_unit_test(test_continue),  cmocka_unit_test(test_default_limits),
-        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_rows),     cmocka_unit_test(test_rows_byte_by_byte),
+        cmocka_unit_test(test_split),    cmocka_unit_test(test_head),
+        cmocka_unit_test(test_continue), cmocka_unit_test(test_default_limits),
     };
 
     return cmocka_run_group_tests_name("http_parse", tests, NULL, NULL);
