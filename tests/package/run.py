@@ -137,7 +137,7 @@ def ask(url, path, body=None):
 
 def test_manual_pages_are_clean(place):
     pages = sorted(os.listdir(os.path.join(ROOT, "docs/man")))
-    check({"corvo-server.1", "corvo.conf.5"} <= set(pages), pages)
+    check({"corvo.1", "corvo-server.1", "corvo.conf.5"} <= set(pages), pages)
     for page in pages:
         done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", f"docs/man/{page}"],
                               capture_output=True, text=True, check=True, cwd=ROOT,

@@ -205,6 +205,7 @@ int main(int argc, char **argv)
         {"docs/reference/server-options.md", write_options},
         {"docs/reference/errors.md", write_errors},
         {"docs/reference/cli.md", command_reference},
+        {"docs/man/corvo.1", man_write_cli},
         {"docs/man/corvo-server.1", man_write_server},
         {"docs/man/corvo.conf.5", man_write_conf},
         {"packaging/corvo.conf", man_write_example},

@@ -6,82 +6,9 @@
 #include "server/config_file.h"
 #include "server/option_value.h"
 #include "server/refusal.h"
+#include "tools/gen/man_text.h"
 
 #include <string.h>
-
-/* --- man(7) ------------------------------------------------------------------------------------
- */
-
-/* Text in which nothing is a macro or an escape. Dashes are those that one types. */
-static void add_text(struct buf *buf, const char *text)
-{
-    for (const char *at = text; *at; at++) {
-        bool starts_line = buf->size == 0 || buf->data[buf->size - 1] == '\n';
-
-        if (starts_line && (*at == '.' || *at == '\'')) {
-            (void)buf_add_text(buf, "\\&");
-        }
-        if (*at == '\\') {
-            (void)buf_add_text(buf, "\\e");
-        } else if (*at == '-') {
-            (void)buf_add_text(buf, "\\-");
-        } else {
-            (void)buf_add_byte(buf, (uint8_t)*at);
-        }
-    }
-}
-
-static void add_line(struct buf *buf, const char *text)
-{
-    add_text(buf, text);
-    (void)buf_add_byte(buf, '\n');
-}
-
-static void add_title(struct buf *buf, const char *name, const char *section, const char *what)
-{
-    (void)buf_printf(buf,
-                     ".\\\" Derived from the tables by `make gen`.\n.TH \"%s\" %s \"\" "
-                     "\"Corvo %s\" \"Corvo manual\"\n.SH NAME\n",
-                     name, section, VERSION_TEXT);
-    add_text(buf, name);
-    (void)buf_add_text(buf, " \\- ");
-    add_line(buf, what);
-}
-
-static void add_section(struct buf *buf, const char *title)
-{
-    (void)buf_printf(buf, ".SH %s\n", title);
-}
-
-struct item {
-    const char *term;
-    const char *text;
-};
-
-static void add_items(struct buf *buf, const struct item *items, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        (void)buf_add_text(buf, ".TP\n.B ");
-        add_line(buf, items[i].term);
-        add_line(buf, items[i].text);
-    }
-}
-
-static void add_code(struct buf *buf, const char *lines)
-{
-    (void)buf_add_text(buf, ".PP\n.nf\n.RS 4\n");
-    for (const char *at = lines; *at;) {
-        size_t size = strcspn(at, "\n");
-        char line[128];
-
-        assert(size < sizeof(line) && at[size] == '\n');
-        memcpy(line, at, size);
-        line[size] = '\0';
-        add_line(buf, size ? line : " ");
-        at += size + 1;
-    }
-    (void)buf_add_text(buf, ".RE\n.fi\n");
-}
 
 /* --- Options -----------------------------------------------------------------------------------
  */
@@ -92,24 +19,25 @@ static void add_option_facts(struct buf *buf, const struct option *row)
     bool has_range = row->words || (row->kind != OPTION_TEXT && row->kind != OPTION_BOOL);
 
     option_range(row, range);
-    add_text(buf, row->help);
+    man_add_text(buf, row->help);
     if (has_range) {
         (void)buf_add_text(buf, " (");
-        add_text(buf, range);
+        man_add_text(buf, range);
         (void)buf_add_byte(buf, ')');
     }
     (void)buf_add_text(buf, ".\n");
     if (*row->fallback) {
         (void)buf_add_text(buf, "Default: ");
-        add_text(buf, row->fallback);
+        man_add_text(buf, row->fallback);
         (void)buf_add_text(buf, ".\n");
     }
     if (row->flags & OPTION_RELOADS) {
         (void)buf_add_text(buf, "Reloads.\n");
     }
     if (row->flags & (OPTION_UNBUILT | OPTION_IDLE)) {
-        add_line(buf, row->flags & OPTION_UNBUILT ? "Not built yet: only the default is possible."
-                                                  : "Accepted, without effect in this version.");
+        man_add_line(buf, row->flags & OPTION_UNBUILT
+                              ? "Not built yet: only the default is possible."
+                              : "Accepted, without effect in this version.");
     }
 }
 
@@ -125,7 +53,7 @@ static void add_options(struct buf *buf, bool as_keys)
                 continue;
             }
             (void)buf_printf(buf, ".TP\n.BI \"%s", as_keys ? "" : "\\-\\-");
-            add_text(buf, rows[i].name);
+            man_add_text(buf, rows[i].name);
             (void)buf_printf(buf, "%s\" \"%s\"\n", as_keys ? " = " : " ",
                              option_kind_word(rows[i].kind));
             add_option_facts(buf, &rows[i]);
@@ -135,7 +63,7 @@ static void add_options(struct buf *buf, bool as_keys)
 
 static void add_kinds(struct buf *buf)
 {
-    static const struct item kinds[] = {
+    static const struct man_item kinds[] = {
         {"TEXT", "any text"},
         {"BOOL", "true or false; as an argument the value may be left out, which means true"},
         {"N", "a number"},
@@ -143,7 +71,7 @@ static void add_kinds(struct buf *buf)
         {"TIME", "a duration: 500ms, 30s, 1h30m, 7d, 2w"},
     };
 
-    add_items(buf, kinds, ARRAY_COUNT(kinds));
+    man_add_items(buf, kinds, ARRAY_COUNT(kinds));
 }
 
 /* --- The pages ---------------------------------------------------------------------------------
@@ -151,93 +79,95 @@ static void add_kinds(struct buf *buf)
 
 void man_write_server(struct buf *buf)
 {
-    static const struct item signals[] = {
+    static const struct man_item signals[] = {
         {"SIGTERM, SIGINT", "Stop: waiting polls are answered, requests in flight are finished. A "
                             "second one, or the end of shutdown-timeout, stops at once."},
         {"SIGHUP", "Read the configuration again, and take over the options that reload."},
     };
-    static const struct item exits[] = {
+    static const struct man_item exits[] = {
         {"0", "It was stopped."},
         {"1", "The start was refused, or failed: one line says what is wrong and what to do."},
         {"2", "Wrong usage: a line for each problem of arguments, environment and file."},
     };
-    static const struct item variables[] = {
+    static const struct man_item variables[] = {
         {"CORVO_NAME", "Each option, in upper case and with _ for -: CORVO_DATA_DIR."},
         {"NOTIFY_SOCKET, WATCHDOG_USEC", "Of a service manager: see sd_notify(3)."},
         {"JOURNAL_STREAM", "Of systemd's journal: log lines leave out what it adds itself."},
     };
 
-    add_title(buf, "corvo-server", "1", "run the Corvo job server");
-    add_section(buf, "SYNOPSIS");
+    man_add_title(buf, "corvo-server", "1", "run the Corvo job server");
+    man_add_section(buf, "SYNOPSIS");
     (void)buf_add_text(buf, ".B corvo server\n[\\fB\\-\\-config\\fR \\fIFILE\\fR] "
                             "[\\fIOPTION\\fR...]\n");
-    add_section(buf, "DESCRIPTION");
-    add_line(buf,
-             "Runs a durable job server on one address and one data directory. When it serves, "
-             "it prints `listening on http://...` on standard output; everything else it says "
-             "goes to standard error.");
+    man_add_section(buf, "DESCRIPTION");
+    man_add_line(buf,
+                 "Runs a durable job server on one address and one data directory. When it serves, "
+                 "it prints `listening on http://...` on standard output; everything else it says "
+                 "goes to standard error.");
     (void)buf_add_text(buf, ".PP\n");
-    add_line(buf, "An option is taken from the arguments, else from the environment, else from the "
-                  "file that --config names, else it has its default. corvo config check finds "
-                  "mistakes, corvo config dump shows what is in force and why.");
-    add_section(buf, "OPTIONS");
+    man_add_line(buf,
+                 "An option is taken from the arguments, else from the environment, else from the "
+                 "file that --config names, else it has its default. corvo config check finds "
+                 "mistakes, corvo config dump shows what is in force and why.");
+    man_add_section(buf, "OPTIONS");
     add_kinds(buf);
     add_options(buf, false);
-    add_section(buf, "SIGNALS");
-    add_items(buf, signals, ARRAY_COUNT(signals));
-    add_section(buf, "EXIT STATUS");
-    add_items(buf, exits, ARRAY_COUNT(exits));
-    add_section(buf, "ENVIRONMENT");
-    add_items(buf, variables, ARRAY_COUNT(variables));
-    add_section(buf, "DIAGNOSTICS");
-    add_line(buf,
-             "A refused start names its reason; with --log-format json the member `refusal` is "
-             "one of these words.");
+    man_add_section(buf, "SIGNALS");
+    man_add_items(buf, signals, ARRAY_COUNT(signals));
+    man_add_section(buf, "EXIT STATUS");
+    man_add_items(buf, exits, ARRAY_COUNT(exits));
+    man_add_section(buf, "ENVIRONMENT");
+    man_add_items(buf, variables, ARRAY_COUNT(variables));
+    man_add_section(buf, "DIAGNOSTICS");
+    man_add_line(buf,
+                 "A refused start names its reason; with --log-format json the member `refusal` is "
+                 "one of these words.");
     for (enum refusal_kind kind = REFUSAL_OTHER + 1; kind < REFUSAL_COUNT; kind++) {
-        struct item item = {refusal_word(kind), refusal_advice(kind)};
+        struct man_item item = {refusal_word(kind), refusal_advice(kind)};
 
-        add_items(buf, &item, 1);
+        man_add_items(buf, &item, 1);
     }
-    add_section(buf, "EXAMPLES");
-    add_code(buf, "corvo server --bind 127.0.0.1:8080 --data-dir /var/lib/corvo\n"
-                  "corvo server --config /etc/corvo/corvo.conf --log-level debug\n"
-                  "CORVO_RETENTION=30d corvo server\n");
-    add_section(buf, "SEE ALSO");
+    man_add_section(buf, "EXAMPLES");
+    man_add_code(buf, "corvo server --bind 127.0.0.1:8080 --data-dir /var/lib/corvo\n"
+                      "corvo server --config /etc/corvo/corvo.conf --log-level debug\n"
+                      "CORVO_RETENTION=30d corvo server\n");
+    man_add_section(buf, "SEE ALSO");
     (void)buf_add_text(buf, ".BR corvo (1),\n.BR corvo.conf (5)\n");
 }
 
 void man_write_conf(struct buf *buf)
 {
-    add_title(buf, "corvo.conf", "5", "configuration file of the Corvo job server");
-    add_section(buf, "DESCRIPTION");
-    add_line(buf, "Settings of corvo-server(1), read from the file that --config or CORVO_CONFIG "
-                  "names. One setting a line, `key = value`, each key once. Blank lines and lines "
-                  "that start with # are nothing.");
+    man_add_title(buf, "corvo.conf", "5", "configuration file of the Corvo job server");
+    man_add_section(buf, "DESCRIPTION");
+    man_add_line(buf,
+                 "Settings of corvo-server(1), read from the file that --config or CORVO_CONFIG "
+                 "names. One setting a line, `key = value`, each key once. Blank lines and lines "
+                 "that start with # are nothing.");
     (void)buf_add_text(buf, ".PP\n");
-    add_line(buf,
-             "A value in double quotes knows the escapes \\\" \\\\ \\n \\t; one in single quotes "
+    man_add_line(
+        buf, "A value in double quotes knows the escapes \\\" \\\\ \\n \\t; one in single quotes "
              "knows none; one without quotes goes up to the end of the line or ` #`. In a key, "
              "_ means -. With every text in quotes the file is also TOML. There are no "
              "sections, includes or variables.");
     (void)buf_add_text(buf, ".PP\n");
-    add_line(buf,
-             "A mistake is never skipped: an unknown key, a key that is there twice, or a value "
+    man_add_line(
+        buf, "A mistake is never skipped: an unknown key, a key that is there twice, or a value "
              "that is not possible stops the start, or keeps a reload from being taken, and is "
              "told with file and line.");
-    add_section(buf, "KEYS");
+    man_add_section(buf, "KEYS");
     add_kinds(buf);
     add_options(buf, true);
-    add_section(buf, "RELOADING");
-    add_line(buf,
-             "SIGHUP (systemctl reload corvo) reads the file again. Keys that say so take their "
+    man_add_section(buf, "RELOADING");
+    man_add_line(
+        buf, "SIGHUP (systemctl reload corvo) reads the file again. Keys that say so take their "
              "new value over at once; a change of any other is logged and waits for a restart.");
-    add_section(buf, "EXAMPLE");
-    add_code(buf, "data-dir  = \"/var/lib/corvo\"\n"
-                  "bind      = \"127.0.0.1:8080\"   # only this machine\n"
-                  "retention = 30d\n");
-    add_section(buf, "FILES");
+    man_add_section(buf, "EXAMPLE");
+    man_add_code(buf, "data-dir  = \"/var/lib/corvo\"\n"
+                      "bind      = \"127.0.0.1:8080\"   # only this machine\n"
+                      "retention = 30d\n");
+    man_add_section(buf, "FILES");
     (void)buf_add_text(buf, ".I /etc/corvo/corvo.conf\n");
-    add_section(buf, "SEE ALSO");
+    man_add_section(buf, "SEE ALSO");
     (void)buf_add_text(buf, ".BR corvo\\-server (1)\n");
 }
 
@@ -245,7 +175,7 @@ void man_write_conf(struct buf *buf)
  */
 
 /* What an installed server is given; everything else stands there as a comment. */
-static const struct item settings[] = {
+static const struct man_item settings[] = {
     {"data-dir", "/var/lib/corvo"},
     {"bind", "127.0.0.1:8080"},
 };

@@ -4,7 +4,8 @@
 
 struct buf;
 
-/* corvo-server(1), corvo.conf(5), and /etc/corvo/corvo.conf as it is installed. */
+/* corvo(1), corvo-server(1), corvo.conf(5), and /etc/corvo/corvo.conf as it is installed. */
+void man_write_cli(struct buf *buf);
 void man_write_server(struct buf *buf);
 void man_write_conf(struct buf *buf);
 void man_write_example(struct buf *buf);
