@@ -59,10 +59,12 @@ struct call {
     const struct route *route;
     struct slice params[ROUTE_PARAMS_MAX]; /* Decoded, in the order of the path. */
     struct op_head head;
-    bool again;            /* The reply is the first outcome of a keyed request. */
-    void *record;          /* What the body was read into. */
-    struct waiter *waiter; /* While a fetch waits. */
-    node_done done;        /* Of call_submit. */
+    bool again;                   /* The reply is the first outcome of a keyed request. */
+    void *record;                 /* What the body was read into. */
+    struct read_bound bound;      /* Of a read. */
+    struct waiting_read *waiting; /* While a read waits for it. */
+    struct waiter *waiter;        /* While a fetch waits. */
+    node_done done;               /* Of call_submit. */
 };
 
 /* router.c */
@@ -84,6 +86,12 @@ void error_body(struct buf *buf, const struct err *err, uint32_t retry_after_ms)
 /* As node_submit, for the call; `done` gets the call. */
 enum err_code call_submit(struct call *call, const struct node_op *ops, uint32_t count, bool unit,
                           node_done done, struct err *err) MUST_USE;
+
+/* consistency.c */
+enum err_code consistency_read(struct call *call, struct err *err) MUST_USE;
+
+/* Has the route handle the call, once what it reads has been applied. */
+void consistency_wait(struct call *call);
 
 /* idempotency.c */
 enum err_code idempotency_read(struct call *call, struct err *err) MUST_USE;

@@ -61,7 +61,8 @@ void reply_error(struct call *call, const struct err *err)
 {
     struct api *api = call->api;
     const struct reply_row *row = reply_row(reply_for_err(err));
-    uint32_t retry_ms = row->code == ERR_BUSY ? node_retry_after_ms(api->options.node) : 0;
+    bool later = row->code == ERR_BUSY || err->reply == REPLY_CONSISTENCY_TIMEOUT;
+    uint32_t retry_ms = later ? node_retry_after_ms(api->options.node) : 0;
     char headers[700];
     int size = snprintf(headers, sizeof(headers), "%s%s", api->headers, again_header(call));
 

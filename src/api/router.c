@@ -144,33 +144,6 @@ static void reply_no_route(struct call *call, const struct buf *allow)
     buf_clear(body);
 }
 
-/* A read at an index that is not there yet would have to wait (A2), which is not built; one that is
- * there is met by any answer. */
-static enum err_code check_consistency(const struct call *call, struct err *err)
-{
-    struct slice level = http_query_find(call->input, "consistency");
-    struct slice text = http_query_find(call->input, "min_index");
-    uint64_t index = 0;
-
-    if (level.data && !slice_is(level, "local") && !slice_is(level, "linearizable")) {
-        return err_reply(err, REPLY_VALIDATION_ERROR, "consistency is local or linearizable");
-    }
-    if (!text.data) {
-        text = http_header_find(call->input, "X-Corvo-Min-Index");
-    }
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || index > UINT64_MAX / 10 - 1) {
-            return err_reply(err, REPLY_VALIDATION_ERROR, "min_index is not an index");
-        }
-        index = index * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    if (index > core_mark(node_core(call->api->options.node)).index) {
-        return err_reply(err, REPLY_UNSUPPORTED,
-                         "waiting for an index that is not applied yet is not supported");
-    }
-    return ERR_NONE;
-}
-
 /* What would be dropped silently is refused instead. */
 static enum err_code check_headers(struct call *call, struct err *err)
 {
@@ -180,7 +153,7 @@ static enum err_code check_headers(struct call *call, struct err *err)
         return err_reply(err, REPLY_UNSUPPORTED, "namespaces are not supported by this server");
     }
     if (call->route->method == HTTP_GET || (call->route->flags & ROUTE_READS)) {
-        return check_consistency(call, err);
+        return consistency_read(call, err);
     }
     return idempotency_read(call, err);
 }
@@ -226,7 +199,7 @@ void api_handle(void *context, struct http_request *request)
     } else if (prepare(call, &err)) {
         reply_error(call, &err);
     } else {
-        call->route->handle(call);
+        consistency_wait(call);
     }
     buf_done(&allow);
 }

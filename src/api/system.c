@@ -111,12 +111,13 @@ void handle_status(struct call *call)
     (void)buf_printf(
         body,
         ",\"apply_pending_now\":%u,\"overload_total\":%" PRIu64 ",\"applied_total\":%" PRIu64
-        ",\"waiters\":%u,\"loop_turn_max_ms\":%.3f"
+        ",\"waiters\":%u,\"waiting_reads\":%u,\"loop_turn_max_ms\":%.3f"
         ",\"loop_turn_cpu_max_ms\":%.3f,\"timer_late_max_ms\":%.3f,\"state_hash\":\"%016" PRIx64
         "\"",
         status.pending_ops, status.overload_total, status.applied_ops_total, status.waiters,
-        (double)status.turn_ns_max / 1e6, (double)status.turn_cpu_ns_max / 1e6,
-        (double)status.tick_late_ns_max / 1e6, status.state_hash);
+        status.waiting_reads, (double)status.turn_ns_max / 1e6,
+        (double)status.turn_cpu_ns_max / 1e6, (double)status.tick_late_ns_max / 1e6,
+        status.state_hash);
     (void)buf_printf(body,
                      ",\"idempotency\":{\"records\":%" PRIu64 ",\"replays_total\":%" PRIu64
                      ",\"mismatches_total\":%" PRIu64 ",\"evicted_early_total\":%" PRIu64 "}",

@@ -59,6 +59,9 @@
 #define TICK_JOBS_MAX 1024
 #define SWEEP_JOBS_MAX 1000     /* Rows of cleared and destroyed queues that an entry removes. */
 #define CLAIMS_IN_FLIGHT_MAX 64 /* Of one queue. */
+#define READS_WAITING_MAX 1024
+#define READ_WAIT_MS_DEFAULT 2000
+#define READ_WAIT_MS_MAX 10000
 #define REFUSAL_RETRY_MS_MIN 10
 #define REFUSAL_RETRY_MS_MAX 2000
 #define REQUEST_ARENA_MAX (64 * MIB)

@@ -36,6 +36,7 @@ static const struct reply_row rows[REPLY_COUNT] = {
     [REPLY_DISK_FULL] = {"DISK_FULL", 507, ERR_NO_SPACE},
     [REPLY_STORAGE_FAILED] = {"STORAGE_FAILED", 503, ERR_IO},
     [REPLY_SHUTTING_DOWN] = {"SHUTTING_DOWN", 503, ERR_CLOSED},
+    [REPLY_CONSISTENCY_TIMEOUT] = {"CONSISTENCY_TIMEOUT", 504, ERR_TIMEOUT},
 };
 
 static const enum reply_code by_err[ERR_COUNT] = {

@@ -74,12 +74,14 @@ static void end_turn(struct node *node)
         take_store_trouble(node);
         timers_arm(node);
         waiters_retry(node);
+        reads_wake(node);
         pipeline_flush(node);
         tell_space(node);
     }
     if (node->failure.code) {
         pipeline_fail(node, &node->failure);
         waiters_fail(node, &node->failure);
+        reads_fail(node, &node->failure);
     }
     check_drained(node);
 }
@@ -347,10 +349,14 @@ out:
 
 void node_drain(struct node *node, void (*drained)(void *context), void *context)
 {
+    struct err why;
+
     node->draining = true;
     node->drained = drained;
     node->drained_context = context;
     waiters_release(node);
+    (void)err_set(&why, ERR_CLOSED, "the server is shutting down");
+    reads_fail(node, &why);
     check_drained(node);
 }
 
@@ -392,6 +398,7 @@ void node_close(struct node *node)
     why = node->failure.code ? node->failure : why;
     pipeline_fail(node, &why);
     waiters_fail(node, &why);
+    reads_fail(node, &why);
     log_thread_destroy(node->log_thread);
     replica_close(node->replica);
     disk_close(node->owned_disk);
@@ -476,6 +483,7 @@ struct node_status node_status(struct node *node)
         .state_hash = mark.state_hash,
         .pending_ops = node->pipeline.pending_ops,
         .waiters = node->waiters.count,
+        .waiting_reads = node->reads.count,
         .overload_total = node->overload_total,
         .applied_ops_total = node->applied_ops_total,
         .kept = core_kept_stats(node->core),

@@ -92,6 +92,27 @@ enum err_code node_fetch(struct node *node, const struct op_head *head,
  * in the log already, and `done` follows with what it took. */
 bool node_fetch_cancel(struct node *node, struct waiter *waiter);
 
+/* What a read wants to have been applied before it (A2). */
+struct read_bound {
+    bool linearizable;  /* Everything that was accepted before it. */
+    uint64_t min_index; /* This entry; 0 = none. */
+    uint64_t wait_ms;   /* How long to wait for that. */
+};
+
+struct waiting_read;
+typedef void (*node_read_done)(void *context, const struct err *err);
+
+/* Begins a read. When its bound is met already, *ret_read is NULL and `done` is never called: read
+ * now. Otherwise `done` is called once, in a later turn, with ERR_NONE when it is met, or with
+ * ERR_TIMEOUT (CONSISTENCY_TIMEOUT), ERR_CLOSED, or the node's failure; *ret_read is what may be
+ * cancelled before. ERR_BUSY: READS_WAITING_MAX wait; ERR_TIMEOUT when wait_ms is 0; ERR_NOMEM. */
+enum err_code node_read_begin(struct node *node, const struct read_bound *bound,
+                              node_read_done done, void *context, struct waiting_read **ret_read,
+                              struct err *err) MUST_USE;
+
+/* Nobody waits any more: `done` will not be called. */
+void node_read_cancel(struct node *node, struct waiting_read *read);
+
 /* For reads: rows through core's getters. */
 struct core *node_core(struct node *node);
 
@@ -121,7 +142,7 @@ struct node_status {
     uint64_t node_id, cluster_id, term, applied_index, commit_index, persisted_index;
     uint64_t first_index, log_bytes, log_syncs;
     uint64_t state_hash;
-    uint32_t pending_ops, waiters;
+    uint32_t pending_ops, waiters, waiting_reads;
     uint64_t overload_total, applied_ops_total;
     struct core_kept_stats kept; /* Outcomes of keyed requests; */
     uint64_t keyed_again_total;  /* answered from there since the start, */

@@ -46,7 +46,8 @@ struct pipeline {
     struct group *submitted, *submitted_last; /* In the log's hands, in index order. */
     struct group *spare;
     uint32_t pending_ops;
-    size_t pending_size; /* Bytes of all groups. */
+    size_t pending_size;                     /* Bytes of all groups. */
+    uint64_t groups_opened, groups_answered; /* Ever. */
 };
 
 struct wait_queue;
@@ -61,6 +62,17 @@ struct waiters {
     /* Queues that have a job and a waiter, but no room for the claim, oldest first. */
     struct wait_queue *refused, *refused_last;
     uint32_t refused_count;
+};
+
+struct read_list {
+    struct waiting_read *first, *last;
+};
+
+struct reads {
+    struct read_list waiting, ready; /* `ready` is filled and emptied at once. */
+    uint32_t count;
+    uint64_t seen_index, seen_groups; /* When the list was last looked through. */
+    bool seen_recovered;
 };
 
 struct node {
@@ -78,6 +90,7 @@ struct node {
 
     struct pipeline pipeline;
     struct waiters waiters;
+    struct reads reads;
 
     uv_prepare_t prepare;
     uv_check_t check;
@@ -128,6 +141,10 @@ void node_stop(struct node *node, const struct err *err);
 /* timers.c */
 void timers_arm(struct node *node);
 void timers_sweep(uv_timer_t *timer);
+
+/* reads.c */
+void reads_wake(struct node *node);
+void reads_fail(struct node *node, const struct err *err);
 
 /* waiters.c */
 void waiters_wake(struct node *node, const struct core_woken *woken, uint32_t count);

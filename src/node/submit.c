@@ -174,6 +174,7 @@ static struct group *find_room(struct node *node, const struct submission *submi
         return NULL;
     }
     append(&node->pipeline.open, &node->pipeline.open_last, group);
+    node->pipeline.groups_opened++;
     return group;
 }
 
@@ -267,6 +268,7 @@ static void answer_error(struct node *node, struct group *group, const struct er
 
         answer_call(node, call, &reply);
     }
+    node->pipeline.groups_answered++;
     group_destroy(node, group);
 }
 
@@ -315,6 +317,7 @@ void pipeline_answer_first(struct node *node, const struct core_applied *applied
     struct group *group = take_first(&pipeline->submitted, &pipeline->submitted_last);
 
     assert(applied->count == group->op_count);
+    pipeline->groups_answered++;
     for (const struct call *call = group->calls; call; call = call->next) {
         struct node_reply reply = {
             .results = applied->results + call->first,

@@ -222,16 +222,6 @@ def test_defect_1_a_restart_changes_no_id_and_no_state(t):
     eq(len(hashes), 1, f"state hashes before and after {hashes}")
 
 
-def test_a_read_at_an_index_is_met_or_refused_but_never_ignored(t):
-    c = t.client()
-    index = int(c.post("/api/v1/enqueue", {"queue": t.queue()}).headers["x-corvo-index"])
-    eq(c.get(f"/api/v1/queues?min_index={index}&consistency=linearizable").status, 200)
-    for path, code in ((f"/api/v1/queues?min_index={index + 1000000}", "UNSUPPORTED"),
-                       ("/api/v1/queues?min_index=x", "VALIDATION_ERROR"),
-                       ("/api/v1/queues?consistency=sometimes", "VALIDATION_ERROR")):
-        eq(c.get(path).json()["code"], code, path)
-
-
 def test_more_than_may_be_pending_is_overloaded_with_a_hint_and_harms_nobody(t):
     server = t.fresh("--raft-max-pending", "2")
     clients = [t.client(server) for _ in range(40)]

@@ -39,8 +39,8 @@ static void test_retry(void **state)
         bool later = row->code == ERR_BUSY || row->code == ERR_NOT_LEADER ||
                      row->code == ERR_NO_SPACE || row->code == ERR_IO || row->code == ERR_CLOSED ||
                      row->code == ERR_TIMEOUT;
-        bool tells =
-            row->status == 408 || row->status == 429 || row->status == 503 || row->status == 507;
+        bool tells = row->status == 408 || row->status == 429 || row->status == 503 ||
+                     row->status == 504 || row->status == 507;
 
         assert_int_equal(later, tells);
     }

@@ -1,0 +1,87 @@
+/* What a read wants to have been applied before it is answered (A2): parsed here, waited for by the
+ * node. */
+#include "api/api_internal.h"
+
+/* A whole number of a query or header; absent = `value_default`. */
+static enum err_code read_number(struct slice text, const char *name, uint64_t max,
+                                 uint64_t value_default, uint64_t *ret_value, struct err *err)
+{
+    uint64_t value = 0;
+    bool good = text.size > 0;
+
+    *ret_value = value_default;
+    if (!text.data) {
+        return ERR_NONE;
+    }
+    for (size_t i = 0; i < text.size && good; i++) {
+        uint64_t digit = (uint64_t)text.data[i] - '0';
+
+        good = digit <= 9 && !__builtin_mul_overflow(value, 10, &value) &&
+               !__builtin_add_overflow(value, digit, &value) && value <= max;
+    }
+    if (!good) {
+        return err_reply(err, REPLY_VALIDATION_ERROR, "%s must be a number from 0 to %llu", name,
+                         (unsigned long long)max);
+    }
+    *ret_value = value;
+    return ERR_NONE;
+}
+
+enum err_code consistency_read(struct call *call, struct err *err)
+{
+    struct read_bound *bound = &call->bound;
+    struct slice level = http_query_find(call->input, "consistency");
+    struct slice index = http_query_find(call->input, "min_index");
+
+    if (level.data && !slice_is(level, "local") && !slice_is(level, "linearizable")) {
+        return err_reply(err, REPLY_VALIDATION_ERROR, "consistency is local or linearizable");
+    }
+    bound->linearizable = slice_is(level, "linearizable");
+    if (!index.data) {
+        index = http_header_find(call->input, "X-Corvo-Min-Index");
+    }
+    if (read_number(index, "min_index", UINT64_MAX, 0, &bound->min_index, err)) {
+        return err->code;
+    }
+    return read_number(http_query_find(call->input, "wait_ms"), "wait_ms", READ_WAIT_MS_MAX,
+                       READ_WAIT_MS_DEFAULT, &bound->wait_ms, err);
+}
+
+static void go_on(void *context, const struct err *err)
+{
+    struct call *call = context;
+
+    call->waiting = NULL;
+    http_on_gone(call->request, NULL, NULL);
+    if (err->code) {
+        reply_error(call, err);
+    } else {
+        call->route->handle(call);
+    }
+}
+
+static void client_gone(void *context)
+{
+    struct call *call = context;
+    struct http_output nothing = {.status = 204};
+
+    node_read_cancel(call->api->options.node, call->waiting);
+    call->waiting = NULL;
+    http_reply(call->request, &nothing);
+}
+
+void consistency_wait(struct call *call)
+{
+    struct err err;
+
+    if (!call->bound.linearizable && call->bound.min_index == 0) {
+        call->route->handle(call);
+    } else if (node_read_begin(call->api->options.node, &call->bound, go_on, call, &call->waiting,
+                               &err)) {
+        reply_error(call, &err);
+    } else if (call->waiting) {
+        http_on_gone(call->request, client_gone, call);
+    } else {
+        call->route->handle(call);
+    }
+}
