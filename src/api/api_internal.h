@@ -113,6 +113,10 @@ void handle_fetch(struct call *call);
 void handle_job_get(struct call *call);
 void handle_attempts_get(struct call *call);
 void handle_queues_get(struct call *call);
+void handle_workers_get(struct call *call);
+void handle_throughput_get(struct call *call);
+void handle_why_get(struct call *call);
+void handle_bulk_get(struct call *call);
 void handle_queue_get(struct call *call);
 void handle_info(struct call *call);
 void handle_healthz(struct call *call);
@@ -128,5 +132,8 @@ extern const struct message enqueue_batch_message;
 extern const struct message enqueue_batch_reply_message;
 extern const struct message ack_batch_message;
 extern const struct message ack_batch_reply_message;
+extern const struct message bulk_get_message;
+extern const struct message bulk_get_reply_message;
+extern const struct message minute_message;
 
 #endif

@@ -30,10 +30,37 @@ void handle_attempts_get(struct call *call)
     reply_json(call, 200, &job_attempts_message, attempts);
 }
 
+/* What the node remembers of the queue's last minutes. */
+static void add_pace(struct node *node, struct queue_object *queue)
+{
+    struct pace_figures pace = node_pace(node, queue->name);
+
+    queue->has |= QUEUE_HAS_THROUGHPUT | (pace.has_waits ? QUEUE_HAS_WAITS : 0);
+    queue->throughput_1m = pace.completed_1m;
+    queue->wait_p50_ms = pace.wait_p50_ms;
+    queue->wait_p99_ms = pace.wait_p99_ms;
+}
+
+/* Answers with an array of records. */
+static void reply_list(struct call *call, const struct message *message, const struct list *list)
+{
+    struct buf *body = &call->api->body;
+
+    (void)buf_add_byte(body, '[');
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (i > 0) {
+            (void)buf_add_byte(body, ',');
+        }
+        json_write(message, JSON_REST, (const uint8_t *)list->items + (size_t)i * message->size,
+                   body);
+    }
+    (void)buf_add_byte(body, ']');
+    reply_read(call, 200);
+}
+
 void handle_queues_get(struct call *call)
 {
     struct node *node = call->api->options.node;
-    struct buf *body = &call->api->body;
     struct list queues;
     struct err err;
 
@@ -41,16 +68,10 @@ void handle_queues_get(struct call *call)
         reply_error(call, &err);
         return;
     }
-    (void)buf_add_byte(body, '[');
     for (uint32_t i = 0; i < queues.count; i++) {
-        if (i > 0) {
-            (void)buf_add_byte(body, ',');
-        }
-        json_write(&queue_object_message, JSON_REST, (const struct queue_object *)queues.items + i,
-                   body);
+        add_pace(node, (struct queue_object *)queues.items + i);
     }
-    (void)buf_add_byte(body, ']');
-    reply_read(call, 200);
+    reply_list(call, &queue_object_message, &queues);
 }
 
 void handle_queue_get(struct call *call)
@@ -64,5 +85,66 @@ void handle_queue_get(struct call *call)
         reply_error(call, &err);
         return;
     }
+    add_pace(node, &queue);
     reply_json(call, 200, &queue_object_message, &queue);
+}
+
+void handle_workers_get(struct call *call)
+{
+    struct list workers;
+    struct err err;
+
+    if (node_workers(call->api->options.node, call->input->arena, &workers, &err)) {
+        reply_error(call, &err);
+        return;
+    }
+    reply_list(call, &worker_message, &workers);
+}
+
+/* A minute of GET /metrics/throughput. */
+struct minute {
+    uint64_t minute; /* ns; its start. */
+    uint64_t enqueued;
+    uint64_t completed;
+    uint64_t failed;
+};
+
+#define ROW(tag_, kind_, name_, help_)                                                             \
+    {.name = #name_,                                                                               \
+     .tag = tag_,                                                                                  \
+     .kind = kind_,                                                                                \
+     .flags = FIELD_ALWAYS,                                                                        \
+     .offset = offsetof(struct minute, name_),                                                     \
+     .help = help_}
+
+static const struct field minute_fields[] = {
+    ROW(1, FIELD_TIME, minute, "its start"),
+    ROW(2, FIELD_U64, enqueued, "jobs enqueued"),
+    ROW(3, FIELD_U64, completed, "jobs completed"),
+    ROW(4, FIELD_U64, failed, "attempts failed"),
+};
+
+#undef ROW
+
+const struct message minute_message = {
+    .name = "ThroughputMinute",
+    .fields = minute_fields,
+    .field_count = ARRAY_COUNT(minute_fields),
+    .size = sizeof(struct minute),
+};
+
+void handle_throughput_get(struct call *call)
+{
+    struct pace_minute paced[PACE_MINUTES];
+    struct minute minutes[PACE_MINUTES];
+    struct list list = {.items = minutes, .count = PACE_MINUTES};
+
+    node_minutes(call->api->options.node, paced);
+    for (uint32_t i = 0; i < PACE_MINUTES; i++) {
+        minutes[i] = (struct minute){.minute = paced[i].minute * 60 * NS_PER_SECOND,
+                                     .enqueued = paced[i].enqueued,
+                                     .completed = paced[i].completed,
+                                     .failed = paced[i].failed};
+    }
+    reply_list(call, &minute_message, &list);
 }

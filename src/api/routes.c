@@ -3,6 +3,7 @@
 #include "api/api_internal.h"
 #include "core/job.h"
 #include "core/queue.h"
+#include "core/why.h"
 
 #define API "/api/v1"
 
@@ -53,6 +54,11 @@ static const struct route rows[] = {
      .handle = handle_operation, .help = "remove a job, whatever its state"},
     {GET(API "/jobs/{job_id}/attempts", ROLE_READ), .reply = &job_attempts_message,
      .handle = handle_attempts_get, .help = "the deliveries of a job and how they ended"},
+    {GET(API "/jobs/{job_id}/why", ROLE_READ), .reply = &why_message, .handle = handle_why_get,
+     .help = "every gate that holds a job"},
+    {POST(API "/jobs/bulk-get", ROLE_OPERATE, BODY_REQUIRED, 200), .request = &bulk_get_message,
+     .reply = &bulk_get_reply_message, .flags = ROUTE_READS, .handle = handle_bulk_get,
+     .help = "many jobs, whole; those that do not exist are left out"},
     {GET(API "/queues", ROLE_READ), .reply = &queue_object_message, .reply_list = true,
      .handle = handle_queues_get, .help = "all queues with their counters, by name"},
     {GET(API "/queues/{queue}", ROLE_READ), .reply = &queue_object_message,
@@ -67,6 +73,10 @@ static const struct route rows[] = {
      .handle = handle_operation, .help = "delete the jobs that are pending, scheduled or retrying"},
     {WRITE(DELETE, API "/queues/{queue}", ROLE_OPERATE, BODY_NONE, 200), .op = "destroy",
      .handle = handle_operation, .help = "delete a queue with its jobs and settings"},
+    {GET(API "/workers", ROLE_READ), .reply = &worker_message, .reply_list = true,
+     .handle = handle_workers_get, .help = "the workers, those heard of last first"},
+    {GET(API "/metrics/throughput", ROLE_READ), .reply = &minute_message, .reply_list = true,
+     .handle = handle_throughput_get, .help = "the last hour by minutes"},
     {GET(API "/cluster/status", ROLE_READ), .handle = handle_status,
      .help = "the node, its log and its store"},
     {GET(API "/info", ROLE_NONE), .handle = handle_info, .help = "versions and features"},

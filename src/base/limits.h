@@ -60,6 +60,18 @@
 #define SWEEP_JOBS_MAX 1000     /* Rows of cleared and destroyed queues that an entry removes. */
 #define CLAIMS_IN_FLIGHT_MAX 64 /* Of one queue. */
 #define READS_WAITING_MAX 1024
+#define WHY_AHEAD_MAX 10000
+
+/* What the leader knows of workers and of the queues' pace (A8, A10, A16). */
+#define WORKERS_MAX 10000
+#define WORKER_JOBS_MAX 200000 /* Of all workers. */
+#define WORKER_JOBS_SHOWN 100
+#define WORKER_LOST_MS 90000
+#define WORKER_GONE_MS 600000
+#define WORKERS_UNKNOWN_MS 60000 /* So new is a leader that has not heard of all. */
+#define PACE_QUEUES_MAX 10000
+#define BULK_GET_MAX 1000
+#define BULK_GET_SIZE_MAX (16 * MIB) /* Of the reply. */
 #define READ_WAIT_MS_DEFAULT 2000
 #define READ_WAIT_MS_MAX 10000
 #define REFUSAL_RETRY_MS_MIN 10

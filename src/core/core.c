@@ -40,6 +40,7 @@ void core_close(struct core *core)
     tx_done(&core->tx);
     index_done(&core->index);
     free(core->woken);
+    free(core->grown);
     free(core);
 }
 
@@ -147,43 +148,83 @@ static enum err_code apply_ops(struct core *core, struct entry *entry, struct op
     return ERR_NONE;
 }
 
-static bool reserve_woken(struct core *core, uint32_t count)
+/* Room for `count` items of a list that lives from entry to entry. */
+static bool reserve(void **items, uint32_t *room, uint32_t count, size_t size)
 {
-    uint32_t room = core->woken_room ? core->woken_room : 16;
-    struct core_woken *woken;
+    uint32_t wanted = *room ? *room : 16;
+    void *grown;
 
-    if (count <= core->woken_room) {
+    if (count <= *room) {
         return true;
     }
-    while (room < count) {
-        room *= 2;
+    while (wanted < count) {
+        wanted *= 2;
     }
-    woken = realloc(core->woken, room * sizeof(*woken));
-    if (!woken) {
+    grown = realloc(*items, wanted * size);
+    if (!grown) {
         return false;
     }
-    core->woken = woken;
-    core->woken_room = room;
+    *items = grown;
+    *room = wanted;
     return true;
 }
 
-/* Lists the queues that deliver more than before and ends what was noted for this entry. */
-static bool collect_woken(struct core *core, struct core_applied *applied)
+/* Adds the queue when it delivers more than before. */
+static bool note_woken(struct core *core, const struct queue *queue, uint32_t *count)
+{
+    uint64_t ready = queue_ready(queue);
+    void *items = core->woken;
+
+    if (ready == 0 || (ready <= queue->ready_before && !queue->cut)) {
+        return true;
+    }
+    if (!reserve(&items, &core->woken_room, *count + 1, sizeof(*core->woken))) {
+        return false;
+    }
+    core->woken = items;
+    core->woken[(*count)++].queue = queue->row.name;
+    return true;
+}
+
+/* A queue that was destroyed and named again counts anew. */
+static uint64_t added(uint64_t total, uint64_t before)
+{
+    return total >= before ? total - before : total;
+}
+
+static bool note_grown(struct core *core, const struct queue *queue, uint32_t *count)
+{
+    const struct queue_totals *before = &queue->totals_before;
+    struct core_grown grown = {
+        .queue = queue->number,
+        .enqueued = added(queue->row.enqueued_total, before->enqueued),
+        .completed = added(queue->row.completed_total, before->completed),
+        .failed = added(queue->row.failed_total, before->failed),
+    };
+    void *items = core->grown;
+
+    if ((grown.enqueued | grown.completed | grown.failed) == 0) {
+        return true;
+    }
+    if (!reserve(&items, &core->grown_room, *count + 1, sizeof(*core->grown))) {
+        return false;
+    }
+    core->grown = items;
+    core->grown[(*count)++] = grown;
+    return true;
+}
+
+/* Lists what happened to the queues that the entry touched, and ends what was noted for it. */
+static bool collect_touched(struct core *core, struct core_applied *applied)
 {
     struct queue *queue = core->index.touched;
-    uint32_t count = 0;
     bool done = true;
 
     while (queue) {
         struct queue *next = queue->touched_next;
-        uint64_t ready = queue_ready(queue);
 
-        if (ready > 0 && (ready > queue->ready_before || queue->cut)) {
-            done = done && reserve_woken(core, count + 1);
-            if (done) {
-                core->woken[count++].queue = queue->row.name;
-            }
-        }
+        done = done && note_woken(core, queue, &applied->woken_count) &&
+               note_grown(core, queue, &applied->grown_count);
         queue->touched = false;
         queue->cut = false;
         queue->touched_next = NULL;
@@ -191,7 +232,7 @@ static bool collect_woken(struct core *core, struct core_applied *applied)
     }
     core->index.touched = NULL;
     applied->woken = core->woken;
-    applied->woken_count = count;
+    applied->grown = core->grown;
     return done;
 }
 
@@ -254,7 +295,7 @@ enum err_code core_apply(struct core *core, uint64_t index, uint64_t term, struc
     if (apply_entry(core, &mark, bytes, arena, &applied, err) != ERR_NONE) {
         return err->code;
     }
-    if (!collect_woken(core, &applied)) {
+    if (!collect_touched(core, &applied)) {
         return err_set(err, ERR_NOMEM, "no memory for the queues to wake");
     }
     *ret_applied = applied;
@@ -320,6 +361,27 @@ uint64_t core_ready_count(const struct core *core, struct slice name)
     const struct queue *queue = index_queue_find(&core->index, name);
 
     return queue ? queue_ready(queue) : 0;
+}
+
+uint32_t core_queue_number(const struct core *core, struct slice name)
+{
+    const struct queue *queue = index_queue_find(&core->index, name);
+
+    return queue ? queue->number : 0;
+}
+
+uint64_t core_active_count(const struct core *core, struct slice name)
+{
+    const struct queue *queue = index_queue_find(&core->index, name);
+
+    return queue ? queue->jobs.counts[JOB_ACTIVE] : 0;
+}
+
+bool core_is_active(const struct core *core, uint64_t time_ns, uint64_t seq)
+{
+    const struct index_job *job = index_find(&core->index, (struct job_key){time_ns, seq});
+
+    return job && job->state == JOB_ACTIVE && !index_is_gone(&core->index, job);
 }
 
 uint64_t core_live_count(const struct core *core)

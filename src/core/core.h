@@ -77,11 +77,21 @@ struct core_woken {
     struct slice queue; /* Valid until the next apply. */
 };
 
+/* What the entry added to a queue's totals; only of queues where it added something. */
+struct core_grown {
+    uint32_t queue; /* Its number. */
+    uint64_t enqueued;
+    uint64_t completed;
+    uint64_t failed; /* Attempts. */
+};
+
 struct core_applied {
     struct op_result *results; /* One for each operation, in order. */
     uint32_t count;
     struct core_woken *woken;
     uint32_t woken_count;
+    struct core_grown *grown; /* Valid until the next apply. */
+    uint32_t grown_count;
 };
 
 /* How long and how many outcomes of keyed requests are kept (A4). 0 = the default. */
@@ -132,6 +142,14 @@ uint64_t core_next_due_ns(const struct core *core);
 /* How many jobs of a queue can be handed out now (0: none, paused, or no such queue). Never reads
  * the store. */
 uint64_t core_ready_count(const struct core *core, struct slice queue);
+
+/* The number of a queue, which it keeps; 0 = there is no such queue. And how many of its jobs are
+ * active. */
+uint32_t core_queue_number(const struct core *core, struct slice queue);
+uint64_t core_active_count(const struct core *core, struct slice queue);
+
+/* True while the job of that key is active. Never reads the store. */
+bool core_is_active(const struct core *core, uint64_t time_ns, uint64_t seq);
 
 /* How many jobs are live (not terminal) and their counts. */
 uint64_t core_live_count(const struct core *core);

@@ -51,22 +51,29 @@ static enum err_code read_job(const struct read *read, struct job_key key, struc
     return ERR_NONE;
 }
 
-enum err_code core_job_get(struct core *core, struct slice job_id, struct arena *arena,
-                           struct job_object **ret_job, struct err *err)
+enum err_code core_job_find(struct core *core, struct slice job_id, struct arena *arena,
+                            struct job *ret_job, struct err *err)
 {
     struct read read = {core, arena, err};
-    struct job_rows rows = {.self = core->kv->self, .get = core->kv->get, .arena = arena};
-    struct job_object *object = arena_alloc(arena, sizeof(*object));
     struct job_key key;
-    struct job job;
 
     if (!job_id_parse(job_id, &key)) {
         return err_set(err, ERR_NOT_FOUND, "no such job");
     }
+    return read_job(&read, key, ret_job);
+}
+
+enum err_code core_job_get(struct core *core, struct slice job_id, struct arena *arena,
+                           struct job_object **ret_job, struct err *err)
+{
+    struct job_rows rows = {.self = core->kv->self, .get = core->kv->get, .arena = arena};
+    struct job_object *object = arena_alloc(arena, sizeof(*object));
+    struct job job;
+
     if (!object) {
         return no_memory(err);
     }
-    if (read_job(&read, key, &job) != ERR_NONE ||
+    if (core_job_find(core, job_id, arena, &job, err) != ERR_NONE ||
         job_read_object(&rows, &job, index_queue(&core->index, job.queue)->row.name, object, err) !=
             ERR_NONE ||
         job_read_errors(&rows, &job, object, err) != ERR_NONE) {
@@ -79,19 +86,14 @@ enum err_code core_job_get(struct core *core, struct slice job_id, struct arena 
 enum err_code core_attempts_get(struct core *core, struct slice job_id, struct arena *arena,
                                 struct job_attempts **ret_attempts, struct err *err)
 {
-    struct read read = {core, arena, err};
     struct job_rows rows = {.self = core->kv->self, .get = core->kv->get, .arena = arena};
     struct job_attempts *attempts = arena_alloc(arena, sizeof(*attempts));
-    struct job_key key;
     struct job job;
 
-    if (!job_id_parse(job_id, &key)) {
-        return err_set(err, ERR_NOT_FOUND, "no such job");
-    }
     if (!attempts) {
         return no_memory(err);
     }
-    if (read_job(&read, key, &job) != ERR_NONE ||
+    if (core_job_find(core, job_id, arena, &job, err) != ERR_NONE ||
         job_read_attempts(&rows, &job, attempts, err) != ERR_NONE) {
         return err->code;
     }
@@ -149,7 +151,7 @@ static enum err_code show_queue(const struct read *read, const struct queue *que
         .failed = queue->row.failed_total,
         .ready = counts[JOB_PENDING],
         .oldest_pending_at = oldest,
-        .has = oldest ? 1 : 0,
+        .has = oldest ? QUEUE_HAS_OLDEST_AGE : 0,
         .oldest_ready_age_ms = oldest && now_ns > oldest ? (now_ns - oldest) / NS_PER_MS : 0,
         .enqueued_total = queue->row.enqueued_total,
         .completed_total = queue->row.completed_total,

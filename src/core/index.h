@@ -58,6 +58,13 @@ struct queue_jobs {
     uint64_t counts[JOB_STATE_COUNT];  /* Of those in `lists`. */
 };
 
+/* What a queue's row counted when the entry began. */
+struct queue_totals {
+    uint64_t enqueued;
+    uint64_t completed;
+    uint64_t failed;
+};
+
 /* A queue: its row, kept here while the server runs and written back at the end of each entry that
  * changed it, and what follows from the rows of its jobs. */
 struct queue {
@@ -68,7 +75,8 @@ struct queue {
     uint32_t due_place; /* In the heap of queues that are due; 0 = not in it. */
     struct queue_jobs jobs;
     uint64_t stored_hash;  /* Of the row as it is stored; 0 = not yet. */
-    uint64_t ready_before; /* queue_ready when the entry began; valid while touched. */
+    uint64_t ready_before; /* queue_ready when the entry began; valid while touched, as the next. */
+    struct queue_totals totals_before;
     struct queue *touched_next;
     bool touched; /* Changed by this entry. */
     bool cut;     /* A claim left ready jobs because the entry was full. */

@@ -122,6 +122,8 @@ void index_touch(struct index *index, struct queue *queue)
     }
     queue->touched = true;
     queue->ready_before = queue_ready(queue);
+    queue->totals_before = (struct queue_totals){
+        queue->row.enqueued_total, queue->row.completed_total, queue->row.failed_total};
     queue->touched_next = index->touched;
     index->touched = queue;
 }

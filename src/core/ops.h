@@ -123,6 +123,7 @@ struct op_fetch_job {
     uint32_t priority;                   /* Not in REST JSON. */
     const struct job_feedback *feedback; /* NULL = none. */
     uint32_t revision;
+    uint64_t ready_at; /* ns; since when it was ready. For the node alone. */
 };
 
 struct op_fetch_reply {
@@ -198,6 +199,8 @@ struct op_heartbeat_job_reply {
     struct slice
         reason; /* lease_lost, cancelled, held, completed, dead, pending, unknown; empty when ok. */
     uint64_t lease_expires_at; /* ns; 0 when cancel. */
+    struct slice worker_id;    /* Who runs it, when ok. For the node alone, as the next. */
+    struct slice hostname;
 };
 
 /* Item of the reply's map. */

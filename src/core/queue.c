@@ -32,6 +32,9 @@ static const struct field queue_fields[] = {
     COUNT(20, failed_total, "failed attempts ever"),
     {ROW(21, FIELD_BOOL, draining, "paused, to run dry"), .flags = FIELD_ALWAYS},
     {ROW(22, FIELD_BOOL, drained, "it did: nothing is active"), .flags = FIELD_ALWAYS},
+    {ROW(40, FIELD_U64, throughput_1m, "jobs completed within the last minute"), .bit = 2},
+    {ROW(41, FIELD_U64, wait_p50_ms, "half of those started lately were ready for less"), .bit = 3},
+    {ROW(42, FIELD_U64, wait_p99_ms, "99 of 100 were ready for less"), .bit = 3},
 };
 
 #undef ROW

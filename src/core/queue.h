@@ -21,13 +21,22 @@ struct queue_object {
     uint64_t ready;             /* Pending without an unmet dependency. */
     uint64_t blocked;           /* Pending with one. */
     uint64_t oldest_pending_at; /* ns; 0 = none. When it became pending. */
-    uint64_t has;               /* Bit 0: oldest_ready_age_ms. */
+    uint64_t has;               /* enum queue_object_bit. */
     uint64_t oldest_ready_age_ms;
     uint64_t enqueued_total; /* Ever. */
     uint64_t completed_total;
     uint64_t failed_total;
     bool draining;
-    bool drained; /* Nothing of it is active any more. */
+    bool drained;           /* Nothing of it is active any more. */
+    uint64_t throughput_1m; /* Of the node's memory, as the next two: core leaves them out. */
+    uint64_t wait_p50_ms;
+    uint64_t wait_p99_ms;
+};
+
+enum queue_object_bit {
+    QUEUE_HAS_OLDEST_AGE = 1 << 0,
+    QUEUE_HAS_THROUGHPUT = 1 << 1,
+    QUEUE_HAS_WAITS = 1 << 2,
 };
 
 /* Checks a queue name: 1 to QUEUE_NAME_MAX bytes, no control characters, no "::" (A23). ERR_INVALID

@@ -36,6 +36,37 @@ static void count_rate(struct node *node, uint32_t ops)
     }
 }
 
+/* Who was heard of by a heartbeat. */
+static void note_beats(struct node *node, const struct op_heartbeat_reply *reply, uint64_t now_ns)
+{
+    const struct op_heartbeat_reply_item *items = reply->jobs.items;
+
+    for (uint32_t i = 0; i < reply->jobs.count; i++) {
+        struct job_key key;
+
+        if (items[i].job.worker_id.size && job_id_parse(items[i].key, &key)) {
+            presence_beats(&node->presence, now_ns, items[i].job.worker_id, items[i].job.hostname,
+                           key);
+        }
+    }
+}
+
+/* What is only remembered: it begins anew with the process. */
+static void note_applied(struct node *node, const struct core_applied *applied)
+{
+    uint64_t now_ns = core_now_ns(node->core);
+
+    if (!node->recovered) {
+        return;
+    }
+    pace_grown(&node->pace, now_ns, applied->grown, applied->grown_count);
+    for (uint32_t i = 0; i < applied->count; i++) {
+        if (applied->results[i].spec == &op_heartbeat_spec && applied->results[i].reply) {
+            note_beats(node, applied->results[i].reply, now_ns);
+        }
+    }
+}
+
 /* The callers are answered at the end of the turn: this may be called in the middle of a submit. */
 void node_stop(struct node *node, const struct err *err)
 {
@@ -62,6 +93,7 @@ void node_commit(void *self, uint64_t index, uint64_t term, struct slice bytes)
         return;
     }
     count_rate(node, applied.count);
+    note_applied(node, &applied);
     if (pipeline_first(node, index)) {
         pipeline_answer_first(node, &applied, term);
         waiters_wake(node, applied.woken, applied.woken_count);

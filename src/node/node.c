@@ -195,6 +195,7 @@ static void on_replica_state(void *self, enum replica_state state)
     if (state == REPLICA_LEADER) {
         node_clock_init(&node->clock, node->options.env, core_now_ns(node->core));
         node->ready_at_ns = node_clock_now(&node->clock);
+        node->pace.since_ns = node->ready_at_ns;
         core_want_replies(node->core, true);
         node->recovered = true;
         node->kept_evicted_told = core_kept_stats(node->core).evicted;
@@ -223,6 +224,8 @@ static void apply_defaults(struct node *node)
     }
     node->options.env->random(node->options.env->self, &node->seed, sizeof(node->seed));
     arena_init(&node->apply_arena, ENTRY_ARENA_MAX);
+    pace_init(&node->pace, 0);
+    presence_init(&node->presence);
 }
 
 static enum err_code open_handles(struct node *node, struct err *err)
@@ -408,6 +411,8 @@ void node_close(struct node *node)
     pipeline_free(node);
     waiters_free(node);
     arena_done(&node->apply_arena);
+    pace_done(&node->pace);
+    presence_done(&node->presence);
     free(node->data_dir);
     free(node->address);
     free(node);
@@ -443,6 +448,34 @@ uint32_t node_retry_after_ms(struct node *node)
     node->options.env->random(node->options.env->self, &jitter, sizeof(jitter));
     wait_ms += jitter % (wait_ms + 1);
     return (uint32_t)(wait_ms < REFUSAL_RETRY_MS_MAX ? wait_ms : REFUSAL_RETRY_MS_MAX);
+}
+
+struct pace_figures node_pace(struct node *node, struct slice queue)
+{
+    return pace_of(&node->pace, node_clock_now(&node->clock), core_queue_number(node->core, queue));
+}
+
+void node_minutes(struct node *node, struct pace_minute ret_minutes[PACE_MINUTES])
+{
+    pace_minutes(&node->pace, node_clock_now(&node->clock), ret_minutes);
+}
+
+enum err_code node_workers(struct node *node, struct arena *arena, struct list *ret_workers,
+                           struct err *err)
+{
+    return presence_list(&node->presence, node->core, node_clock_now(&node->clock), arena,
+                         ret_workers, err);
+}
+
+struct node_attendance node_attendance(struct node *node, struct slice queue)
+{
+    uint64_t now_ns = node_clock_now(&node->clock);
+
+    return (struct node_attendance){
+        .present = waiters_wait_for(node, queue) || core_active_count(node->core, queue) > 0,
+        .unknown = now_ns < node->ready_at_ns + WORKERS_UNKNOWN_MS * NS_PER_MS,
+        .asked_at_ns = node_pace(node, queue).asked_at_ns,
+    };
 }
 
 static enum node_health health_of(const struct node *node, const struct replica_status *status)

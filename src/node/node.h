@@ -8,6 +8,8 @@
 
 #include "core/core.h"
 #include "core/ops.h"
+#include "node/pace.h"
+#include "node/presence.h"
 #include "replica/replica.h"
 #include "store/store.h"
 
@@ -127,6 +129,21 @@ bool node_is_durable(const struct node *node);
 
 /* How long a refused client should wait, from the backlog and its real drain rate, with jitter. */
 uint32_t node_retry_after_ms(struct node *node);
+
+/* How fast a queue goes; the last hour by minutes. */
+struct pace_figures node_pace(struct node *node, struct slice queue);
+void node_minutes(struct node *node, struct pace_minute ret_minutes[PACE_MINUTES]);
+
+/* All workers as a list of worker_object in the arena; ERR_NOMEM. */
+enum err_code node_workers(struct node *node, struct arena *arena, struct list *ret_workers,
+                           struct err *err) MUST_USE;
+
+struct node_attendance {
+    bool present;         /* Somebody waits for the queue or runs one of its jobs. */
+    bool unknown;         /* The node leads for too short a time to tell that nobody does. */
+    uint64_t asked_at_ns; /* When somebody last asked for its jobs; 0 = not yet. */
+};
+struct node_attendance node_attendance(struct node *node, struct slice queue);
 
 enum node_health {
     NODE_READY,

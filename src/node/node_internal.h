@@ -91,6 +91,8 @@ struct node {
     struct pipeline pipeline;
     struct waiters waiters;
     struct reads reads;
+    struct pace pace;
+    struct presence presence;
 
     uv_prepare_t prepare;
     uv_check_t check;
@@ -147,6 +149,7 @@ void reads_wake(struct node *node);
 void reads_fail(struct node *node, const struct err *err);
 
 /* waiters.c */
+bool waiters_wait_for(const struct node *node, struct slice queue);
 void waiters_wake(struct node *node, const struct core_woken *woken, uint32_t count);
 void waiters_retry(struct node *node);
 void waiters_fail(struct node *node, const struct err *err);

@@ -224,6 +224,19 @@ static void line_up(struct waiter *waiter)
     }
 }
 
+static void note_claimed(struct node *node, const struct op_fetch *fetch,
+                         const struct op_fetch_reply *fetched)
+{
+    const struct op_fetch_job *jobs = fetched->jobs.items;
+    uint64_t now_ns = core_now_ns(node->core);
+
+    for (uint32_t i = 0; i < fetched->jobs.count; i++) {
+        pace_started(&node->pace, now_ns, core_queue_number(node->core, jobs[i].queue),
+                     now_ns > jobs[i].ready_at ? now_ns - jobs[i].ready_at : 0);
+    }
+    presence_took(&node->presence, node->core, now_ns, fetch, &fetched->jobs);
+}
+
 static void claim_done(void *context, const struct node_reply *reply)
 {
     struct waiter *waiter = context;
@@ -234,6 +247,7 @@ static void claim_done(void *context, const struct node_reply *reply)
     discharge(waiter);
     if (!reply->err.code && !reply->results[0].err.code) {
         fetched = reply->results[0].reply;
+        note_claimed(node, waiter->fetch, fetched);
     }
     queue->places++; /* Keeps the queue while it is used below. */
     if (fetched && fetched->jobs.count == 0 && !waiter->expired) {
@@ -247,6 +261,11 @@ static void claim_done(void *context, const struct node_reply *reply)
     wake_queue(node, queue);
     queue->places--;
     wait_queue_forget_if_idle(&node->waiters, queue);
+}
+
+bool waiters_wait_for(const struct node *node, struct slice name)
+{
+    return wait_queue_find(&node->waiters, name) != NULL;
 }
 
 void waiters_wake(struct node *node, const struct core_woken *woken, uint32_t count)
@@ -370,6 +389,16 @@ static enum err_code fetch_waiting(struct waiter *waiter, uint64_t wait_ms,
     return ERR_NONE;
 }
 
+static void note_asked(struct node *node, const struct op_fetch *fetch)
+{
+    uint64_t now_ns = node_clock_now(&node->clock);
+
+    for (uint32_t i = 0; i < fetch->queues.count; i++) {
+        pace_asked(&node->pace, now_ns, core_queue_number(node->core, queue_at(fetch, i)));
+    }
+    presence_asks(&node->presence, now_ns, fetch);
+}
+
 enum err_code node_fetch(struct node *node, const struct op_head *head,
                          const struct op_fetch *fetch, uint64_t wait_ms, node_done done,
                          void *context, struct waiter **ret_waiter, struct err *err)
@@ -387,6 +416,7 @@ enum err_code node_fetch(struct node *node, const struct op_head *head,
     waiter->done = done;
     waiter->context = context;
     *ret_waiter = NULL;
+    note_asked(node, fetch);
     code = wait_ms == 0 ? fetch_at_once(waiter, ret_waiter, err)
                         : fetch_waiting(waiter, wait_ms, ret_waiter, err);
     node->overload_total += code == ERR_BUSY;

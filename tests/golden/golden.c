@@ -8,6 +8,7 @@
 #include "core/ops.h"
 #include "core/queue.h"
 #include "core/tables.h"
+#include "core/why.h"
 #include "wire/json.h"
 
 #include <stdio.h>
@@ -255,6 +256,27 @@ static bool run_attempts(struct golden *golden, struct slice words)
     return true;
 }
 
+static bool run_why(struct golden *golden, struct slice words)
+{
+    struct slice id = golden_expand(golden, golden_word(&words));
+    struct why *why;
+    struct buf text;
+    struct err err;
+
+    buf_init(&text, (size_t)16 << 20);
+    (void)buf_printf(&text, "%u why ", golden->line);
+    if (core_why(golden->core, id, golden->now_ns, &golden->arena, &why, &err) == ERR_NONE) {
+        why_sum_up(why, 0);
+        json_write(&why_message, JSON_REST, why, &text);
+    } else {
+        (void)buf_printf(&text, "%s: %s", reply_row(reply_for_err(&err))->name, err.text);
+    }
+    golden_print(golden, buf_slice(&text));
+    (void)buf_add_byte(&golden->out, '\n');
+    buf_done(&text);
+    return true;
+}
+
 static bool run_queues(struct golden *golden, struct slice words)
 {
     struct list queues = {0};
@@ -426,10 +448,10 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"clock", run_clock},       {"job", run_job},       {"queues", run_queues}, {"due", run_due},
-    {"options", run_options},   {"reopen", run_reopen}, {"epoch", run_epoch},   {"head", run_head},
-    {"begin", run_begin},       {"end", run_end},       {"quiet", run_quiet},   {"loud", run_loud},
-    {"attempts", run_attempts},
+    {"clock", run_clock}, {"job", run_job},           {"queues", run_queues}, {"due", run_due},
+    {"why", run_why},     {"options", run_options},   {"reopen", run_reopen}, {"epoch", run_epoch},
+    {"head", run_head},   {"begin", run_begin},       {"end", run_end},       {"quiet", run_quiet},
+    {"loud", run_loud},   {"attempts", run_attempts},
 };
 
 static bool run_line(struct golden *golden, struct slice line)

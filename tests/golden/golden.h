@@ -10,7 +10,7 @@
  *   head key=k1 list                     the same; each operation stands alone
  *   begin, begin unit, ... end           several operations in one entry; as a unit
  *   clock +5s, clock -5s                 moves the time that entries carry
- *   job $1, attempts $1, queues, due     reads
+ *   job $1, attempts $1, queues, due, why $1    reads
  *   options retention=1h events_max=5    opens the core anew with these options
  *   reopen                               opens the core anew over the same rows
  *   repeat 1030 enqueue queue=mail       the command that often; only the last time is printed

@@ -189,6 +189,7 @@ static void deliver(struct tx *tx, struct claim *claim, const struct queue *queu
         .lease_expires_at = job->lease_at,
         .priority = job->priority,
         .revision = job->revision,
+        .ready_at = job->ready_at,
     };
     read_parts(tx, job, reply);
 }

@@ -179,6 +179,8 @@ static enum err_code beat(struct tx *tx, const struct op_heartbeat_item *item,
     job_save(tx, &job, JOB_ACTIVE);
     ret_reply->status = slice_text("ok");
     ret_reply->lease_expires_at = job.lease_at;
+    ret_reply->worker_id = job.worker_id;
+    ret_reply->hostname = job.hostname;
     return ERR_NONE;
 }
 
