@@ -67,6 +67,12 @@ struct call {
     node_done done;               /* Of call_submit. */
 };
 
+/* True if the route changes nothing. */
+static inline bool route_is_read(const struct route *route)
+{
+    return route->method == HTTP_GET || (route->flags & ROUTE_READS);
+}
+
 /* router.c */
 const char *method_name(enum http_method method); /* "GET"; "" for those that have no route. */
 

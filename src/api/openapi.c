@@ -81,8 +81,11 @@ static void write_value(struct buf *buf, struct schemas *schemas, const struct f
     } else if (field->kind == FIELD_MAP) {
         (void)buf_add_text(buf, ",\"additionalProperties\":");
         write_ref(buf, schemas, field->sub);
-    } else if (field->kind == FIELD_TEXT && field->max > 0) {
+    } else if (field->kind == FIELD_TEXT && field->max > 0 && !(field->flags & FIELD_CUT)) {
         (void)buf_printf(buf, ",\"maxLength\":%lld", (long long)field->max);
+    } else if (strcmp(type_of(field->kind), "integer") == 0 && field->min < field->max) {
+        (void)buf_printf(buf, ",\"minimum\":%lld,\"maximum\":%lld", (long long)field->min,
+                         (long long)field->max);
     }
     if (field->words && (field->kind == FIELD_ENUM || field->kind == FIELD_ENUM_TEXT)) {
         write_words(buf, field->words);
@@ -143,9 +146,25 @@ static void write_schema(struct buf *buf, struct schemas *schemas, const struct 
     (void)buf_add_byte(buf, '}');
 }
 
-static void write_params(struct buf *buf, const char *path)
+/* What any read and any write may say beside its path and body (A2, A4), as it is written. */
+static const char read_params[] =
+    "{\"name\":\"consistency\",\"in\":\"query\",\"description\":\"linearizable waits for all that "
+    "was accepted before\",\"schema\":{\"type\":\"string\",\"enum\":[\"local\","
+    "\"linearizable\"]}},"
+    "{\"name\":\"min_index\",\"in\":\"query\",\"description\":\"waits until this entry is applied; "
+    "also as header X-Corvo-Min-Index\",\"schema\":{\"type\":\"integer\",\"minimum\":0}},"
+    "{\"name\":\"wait_ms\",\"in\":\"query\",\"description\":\"how long those two wait; default "
+    "2000\",\"schema\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":10000}}";
+static const char write_params[] =
+    "{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"makes the request safe to "
+    "repeat\",\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":128}}";
+
+static void write_param_list(struct buf *buf, const struct route *route)
 {
-    const char *at = path;
+    const char *at = route->path;
+    const char *more = route_is_read(route)             ? read_params
+                       : !(route->flags & ROUTE_NO_KEY) ? write_params
+                                                        : "";
     bool first = true;
 
     (void)buf_add_text(buf, "\"parameters\":[");
@@ -159,7 +178,7 @@ static void write_params(struct buf *buf, const char *path)
         first = false;
         at = end;
     }
-    (void)buf_add_text(buf, "],");
+    (void)buf_printf(buf, "%s%s],", !first && *more ? "," : "", more);
 }
 
 /* "get":{ */
@@ -182,7 +201,7 @@ static void write_operation(struct buf *buf, struct schemas *schemas, const stru
     (void)buf_add_text(buf, "\"summary\":");
     json_write_text(buf, slice_text(route->help));
     (void)buf_add_byte(buf, ',');
-    write_params(buf, route->path);
+    write_param_list(buf, route);
     if (request && route->body != BODY_NONE) {
         (void)buf_printf(buf,
                          "\"requestBody\":{\"required\":%s,\"content\":{\"application/json\":"

@@ -86,6 +86,16 @@ static bool path_matches(const char *pattern, struct slice path, struct slice *r
     return path.size == 0;
 }
 
+/* Adds a method to the list, once: several paths may fit. */
+static void add_method(struct buf *allow, enum http_method method)
+{
+    const char *name = method_names[method];
+
+    if (!allow->size || !memmem(allow->data, allow->size, name, strlen(name))) {
+        (void)buf_printf(allow, "%s%s", allow->size ? ", " : "", name);
+    }
+}
+
 /* The route, or NULL; then *ret_allow names the methods of routes with the same path. */
 static const struct route *find_route(const struct http_input *input, struct slice *ret_params,
                                       struct buf *allow)
@@ -104,7 +114,7 @@ static const struct route *find_route(const struct http_input *input, struct sli
             memcpy(ret_params, params, sizeof(params));
             return &rows[i];
         }
-        (void)buf_printf(allow, "%s%s", allow->size ? ", " : "", method_names[rows[i].method]);
+        add_method(allow, rows[i].method);
     }
     return NULL;
 }
@@ -152,7 +162,7 @@ static enum err_code check_headers(struct call *call, struct err *err)
     if (namespace.size > 0 && !slice_is(namespace, "default")) {
         return err_reply(err, REPLY_UNSUPPORTED, "namespaces are not supported by this server");
     }
-    if (call->route->method == HTTP_GET || (call->route->flags & ROUTE_READS)) {
+    if (route_is_read(call->route)) {
         return consistency_read(call, err);
     }
     return idempotency_read(call, err);

@@ -1,9 +1,8 @@
 """Malformed, oversized, truncated, wrongly typed and hostile requests over real sockets: each gets its status and code,
 and the next good request is served.
 
-TABLE is written by hand. TYPES is derived from /openapi.json, so that a new field of a request can not be forgotten.
+TABLE is written by hand. What follows from the server's own description is in test_hostile_routes.py.
 """
-import json
 import os
 import socket
 import time
@@ -397,8 +396,8 @@ def replies_to(port, data, marks):
         client.close()
 
 
-def run_rows(t, server, rows):
-    """Runs rows; reports all that are wrong at once."""
+def run_rows(t, server, rows, documented=None):
+    """Runs rows; reports all that are wrong at once. `documented` has the one status of each code."""
     keeper = t.client(server)
     wrong = []
     for name, data, statuses, codes, *marks in rows:
@@ -411,6 +410,8 @@ def run_rows(t, server, rows):
                 text = f"{replies[0]}, want {statuses} {codes}"
             elif replies[0].status >= 400 and not (replies[0].json().get("error") and replies[0].code):
                 text = f"an error without text or code: {replies[0]}"
+            elif documented and documented.get(replies[0].code) != replies[0].status:
+                text = f"{replies[0]}, but the status of {replies[0].code} is {documented.get(replies[0].code)}"
             elif CLOSE in marks and not closed:
                 text = "the connection stays open"
         except Exception as error:  # pylint: disable=broad-except
@@ -461,7 +462,7 @@ def test_rows_of_the_other_operations(t):
     run_rows(t, t.server(), OTHERS)
 
 
-# --- Wrong types, from the server's own description ------------------------------------------------------------------
+# --- Good and wrong values, from the server's own description ------------------------------------------------------
 
 WRONG = {
     "string": [5, -0.5, True, [], ["x"], {}],
@@ -492,76 +493,6 @@ class Shapes:
         if kind == "array":
             return [self.good(schema["items"])]
         return {"string": "hostile", "integer": 1, "boolean": True}.get(kind)
-
-    def wrong(self, schema):
-        """Yields (path, wrong value, is it of the right type but out of bounds)."""
-        schema = self.resolve(schema)
-        kind = schema.get("type")
-        for value in WRONG.get(kind, []):
-            yield "", value
-        if kind == "array":
-            for path, value in self.wrong(schema["items"]):
-                yield f"[0]{path}", [value]
-        elif kind == "object" and "properties" in schema:
-            for name, field in schema["properties"].items():
-                for path, value in self.wrong(field):
-                    yield f".{name}{path}", {**self.good(schema), name: value}
-        elif kind == "object":
-            for path, value in self.wrong(schema["additionalProperties"]):
-                yield f".x{path}", {"x": value}
-
-
-def typed_rows(document):
-    """(rows, fields): a row for each wrong value of each field of each body; the fields that have rows."""
-    shapes = Shapes(document)
-    rows, fields = [], set()
-    for path, item in document["paths"].items():
-        body = item.get("post", {}).get("requestBody")
-        if not body:
-            continue
-        target = path.replace("{job_id}", NOBODY).replace("{queue}", "hostile")
-        schema = body["content"]["application/json"]["schema"]
-        for where, value in shapes.wrong(schema):
-            codes = ("PARSE_ERROR", "VALIDATION_ERROR")
-            if not body["required"]:
-                codes = ("ACK_ERROR",)  # T17: a body that does not parse counts as none.
-            if where.endswith(".priority") and value == "x":
-                codes = ("VALIDATION_ERROR",)
-            rows.append((f"{path}{where} = {json.dumps(value)[:60]}", post(target, value), 400, codes))
-            fields.add(f"{path}{where}")
-    return rows, fields
-
-
-def test_every_field_of_every_body_refuses_other_types(t):
-    server = t.server()
-    document = t.client(server).ok("GET", "/openapi.json")
-    rows, fields = typed_rows(document)
-    for path in (".queue", ".priority", ".max_retries", ".scheduled_at"):
-        check(ENQUEUE + path in fields and BATCH + ".jobs[0]" + path in fields, f"no row for {path}: {sorted(fields)}")
-    check(FETCH + ".queues[0]" in fields and "/api/v1/heartbeat.jobs.x.lease_token" in fields, f"{sorted(fields)}")
-    note(f"{len(rows)} rows over {len(fields)} fields from /openapi.json")
-    check(len(rows) >= 150, f"only {len(rows)} rows")
-    run_rows(t, server, rows)
-
-
-def test_texts_longer_than_the_description_allows_are_refused(t):
-    server = t.server()
-    document = t.client(server).ok("GET", "/openapi.json")
-    shapes = Shapes(document)
-    rows = []
-    for path, item in document["paths"].items():
-        body = item.get("post", {}).get("requestBody")
-        if not body or not body["required"]:
-            continue
-        schema = shapes.resolve(body["content"]["application/json"]["schema"])
-        for name, field in schema["properties"].items():
-            if "maxLength" not in field or name in ("error", "backtrace"):  # Those two are cut, not refused.
-                continue
-            value = {**shapes.good(schema), name: "x" * (field["maxLength"] + 1)}
-            target = path.replace("{job_id}", NOBODY)
-            rows.append((f"{path}.{name}", post(target, value), 400, "VALIDATION_ERROR"))
-    check(len(rows) >= 4, f"only {len(rows)} rows")
-    run_rows(t, server, rows)
 
 
 # --- Time and number -------------------------------------------------------------------------------------------------
