@@ -5,14 +5,6 @@
 
 #include <inttypes.h>
 
-static const char *const health_words[] = {
-    [NODE_READY] = "ready",
-    [NODE_STARTING] = "starting",
-    [NODE_DRAINING] = "draining",
-    [NODE_DISK_FULL] = "disk_full",
-    [NODE_STORAGE_FAILED] = "storage_failed",
-};
-
 void handle_info(struct call *call)
 {
     struct buf *body = &call->api->body;
@@ -52,7 +44,7 @@ void handle_readyz(struct call *call)
         return;
     }
     (void)buf_printf(body, "{\"status\":\"not_ready\",\"reason\":\"%s\"",
-                     health_words[status.health]);
+                     node_health_word(status.health));
     if (status.failure.code) {
         (void)buf_add_text(body, ",\"error\":");
         json_write_text(body, slice_text(status.failure.text));

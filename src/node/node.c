@@ -421,6 +421,19 @@ void node_close(struct node *node)
 /* --- What others may ask -------------------------------------------------------------------------
  */
 
+const char *node_health_word(enum node_health health)
+{
+    static const char *const words[] = {
+        [NODE_READY] = "ready",
+        [NODE_STARTING] = "starting",
+        [NODE_DRAINING] = "draining",
+        [NODE_DISK_FULL] = "disk_full",
+        [NODE_STORAGE_FAILED] = "storage_failed",
+    };
+
+    return words[health];
+}
+
 struct core *node_core(struct node *node)
 {
     return node->core;

@@ -153,6 +153,9 @@ enum node_health {
     NODE_STORAGE_FAILED,
 };
 
+/* The word that /readyz says: "ready", "disk_full". Any thread. */
+const char *node_health_word(enum node_health health);
+
 struct node_status {
     enum node_health health;
     bool leader, durable;

@@ -1,7 +1,6 @@
 /* Warnings and facts of a start: see announce.h. */
 #include "server/announce.h"
 
-#include "base/log.h"
 #include "base/version.h"
 
 #include <ctype.h>
@@ -25,16 +24,20 @@ static bool is_journal(void)
     return strcmp(stream, mine) == 0;
 }
 
+enum log_form announce_log_form(const struct server_options *options)
+{
+    if (strcmp(options->log_format, "json") == 0) {
+        return LOG_JSON;
+    }
+    return is_journal() ? LOG_JOURNAL : LOG_TEXT;
+}
+
 void announce_setup_log(const struct server_options *options)
 {
     enum log_level level = LOG_INFO;
-    enum log_form form = LOG_JSON;
 
     (void)log_level_parse(options->log_level, &level);
-    if (strcmp(options->log_format, "json") != 0) {
-        form = is_journal() ? LOG_JOURNAL : LOG_TEXT;
-    }
-    log_setup(level, form);
+    log_setup(level, announce_log_form(options));
 }
 
 /* --- Warnings ----------------------------------------------------------------------------------

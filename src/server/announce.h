@@ -3,12 +3,16 @@
 #ifndef SERVER_ANNOUNCE_H
 #define SERVER_ANNOUNCE_H
 
+#include "base/log.h"
 #include "server/options.h"
 
 #include <stdint.h>
 
-/* Sets level and form of the log: text becomes the journal's form when standard error goes there
- * (JOURNAL_STREAM, see systemd.exec(5)). Loop thread, like all here. */
+/* The form of the log: text becomes the journal's when standard error goes there (JOURNAL_STREAM,
+ * see systemd.exec(5)). Loop thread, like all here. */
+enum log_form announce_log_form(const struct server_options *options);
+
+/* Sets the log's level and form. */
 void announce_setup_log(const struct server_options *options);
 
 /* Warns of what is allowed and unsafe, or not what it seems: no sync, an open address, an engine

@@ -1,8 +1,6 @@
 /* Starts that are refused: see refusal.h. */
 #include "server/refusal.h"
 
-#include "base/log.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -105,7 +103,7 @@ const char *refusal_advice(enum refusal_kind kind)
     return kinds[kind].advice;
 }
 
-void refusal_tell(const struct refusal *refusal, bool json)
+void refusal_tell(const struct refusal *refusal, enum log_form form)
 {
     const struct log_field fields[] = {
         {"refusal", refusal_word(refusal->kind), 0},
@@ -113,10 +111,10 @@ void refusal_tell(const struct refusal *refusal, bool json)
         {"advice", refusal_advice(refusal->kind), 0},
     };
 
-    if (json) {
+    if (form == LOG_JSON) {
         log_event(LOG_ERROR, "the start is refused", fields, ARRAY_COUNT(fields));
     } else {
-        (void)fprintf(stderr, "corvo server: %s: %s\n", refusal->text,
-                      refusal_advice(refusal->kind));
+        (void)fprintf(stderr, "%scorvo server: %s: %s\n", form == LOG_JOURNAL ? "<3>" : "",
+                      refusal->text, refusal_advice(refusal->kind));
     }
 }

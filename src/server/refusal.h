@@ -6,6 +6,7 @@
 
 #include "base/common.h"
 #include "base/err.h"
+#include "base/log.h"
 
 enum refusal_kind {
     REFUSAL_OTHER,
@@ -49,7 +50,8 @@ bool refuse_err(struct refusal *refusal, const struct err *err, enum refusal_kin
 const char *refusal_word(enum refusal_kind kind);
 const char *refusal_advice(enum refusal_kind kind);
 
-/* Tells it on standard error: "corvo server: WHAT: ADVICE", or as an error line of the JSON log. */
-void refusal_tell(const struct refusal *refusal, bool json);
+/* Tells it on standard error: "corvo server: WHAT: ADVICE", in the journal with its level, or as an
+ * error line of the JSON log. */
+void refusal_tell(const struct refusal *refusal, enum log_form form);
 
 #endif

@@ -17,7 +17,7 @@
 #include <signal.h>
 #include <string.h>
 
-#define HOUSEKEEPING_MS 10000
+#define HOUSEKEEPING_MS 5000
 
 struct server {
     struct config config;           /* As at the start: what others borrowed stays valid. */
@@ -31,6 +31,7 @@ struct server {
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t deadline, housekeeping, watchdog;
     struct notify notify;
+    enum node_health told_health; /* To the service manager. */
     bool started, reload_wanted, stopping, http_closed, node_drained;
 };
 
@@ -179,10 +180,31 @@ static bool open_http(struct server *server, struct refusal *refusal)
            refuse_err(refusal, &err, REFUSAL_ADDRESS_IN_USE, REFUSAL_ADDRESS);
 }
 
+/* What `systemctl status` shows, when it is another than before. */
+static void tell_health(struct server *server)
+{
+    struct node_status status = node_status(server->node);
+
+    if (server->stopping || status.health == server->told_health) {
+        return;
+    }
+    server->told_health = status.health;
+    if (status.health == NODE_READY) {
+        notify_send(&server->notify, "STATUS=serving on %s", server->options->bind);
+    } else {
+        notify_send(&server->notify, "STATUS=%s: %s", node_health_word(status.health),
+                    status.failure.text);
+    }
+}
+
 static void on_housekeeping(uv_timer_t *timer)
 {
-    (void)timer;
+    struct server *server = timer->data;
+
     log_flush(false);
+    if (server->started) {
+        tell_health(server);
+    }
 }
 
 /* Fed by the loop itself: when it does not turn, the service manager notices. */
@@ -200,6 +222,7 @@ static void watch_signals(struct server *server)
     server->on_term.data = server->on_int.data = server->deadline.data = server;
     server->on_hup.data = server;
     (void)uv_timer_init(server->loop, &server->housekeeping);
+    server->housekeeping.data = server;
     (void)uv_timer_start(&server->housekeeping, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
     (void)uv_timer_init(server->loop, &server->watchdog);
     server->watchdog.data = server;
@@ -243,7 +266,7 @@ static int run(struct server *server)
 
     if (!files_prepare(&server->config, &refusal) || !open_node(server, &refusal) ||
         !open_http(server, &refusal)) {
-        refusal_tell(&refusal, strcmp(server->options->log_format, "json") == 0);
+        refusal_tell(&refusal, announce_log_form(server->options));
         if (server->http) {
             http_server_close(server->http, NULL, NULL);
         }

@@ -51,6 +51,16 @@ def test_ready_reload_and_stop_are_told(t):
         os.path.exists(manager.name) and os.unlink(manager.name)
 
 
+def test_a_failure_is_the_status(t):
+    manager = Manager(t)
+    wrap = strace("-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=40+")
+    server = t.watch(t.new_server(env=manager.environment(), wrap=wrap)).start()
+    c = t.client(server)
+    while c.post("/api/v1/enqueue", {"queue": "q"}).status == 201:
+        pass
+    wait_for("the status", lambda: manager.count("STATUS=storage_failed: ") == 1, timeout_s=20)
+
+
 def test_a_start_that_is_refused_is_never_ready(t):
     manager = Manager(t)
     server = t.new_server("--bootstrap=false", env=manager.environment())
