@@ -117,6 +117,16 @@ void config_dump_json(const struct config *config, struct buf *buf)
     (void)buf_add_text(buf, "\n]}\n");
 }
 
+static void dump_json_problems(const struct config *config, struct buf *buf)
+{
+    (void)buf_add_text(buf, "{\"ok\":false,\"problems\":[");
+    for (uint32_t i = 0; i < config->problem_count; i++) {
+        (void)buf_add_text(buf, i ? "," : "");
+        json_write_text(buf, slice_text(config->problems[i]));
+    }
+    (void)buf_add_text(buf, "]}\n");
+}
+
 /* --- The verbs ---------------------------------------------------------------------------------
  */
 
@@ -138,18 +148,33 @@ static int run_check(const struct config *config, bool json)
     return 0;
 }
 
-static int run_dump(const struct config *config, bool json)
+/* Writes what `write` makes of the configuration; returns the exit code. */
+static int print(const struct config *config, FILE *file,
+                 void (*write)(const struct config *config, struct buf *buf))
 {
     struct buf buf;
-    int code = 1;
+    bool well;
 
     buf_init(&buf, DUMP_MAX);
-    (json ? config_dump_json : config_dump)(config, &buf);
-    if (!buf.failed && fwrite(buf.data, 1, buf.size, stdout) == buf.size && fflush(stdout) == 0) {
-        code = 0;
-    }
+    write(config, &buf);
+    well = !buf.failed && fwrite(buf.data, 1, buf.size, file) == buf.size && fflush(file) == 0;
     buf_done(&buf);
-    return code;
+    return well ? 0 : 1;
+}
+
+static int run_dump(const struct config *config, bool json)
+{
+    return print(config, stdout, json ? config_dump_json : config_dump);
+}
+
+static int tell_problems(const struct config *config, bool json)
+{
+    if (json) {
+        (void)print(config, stderr, dump_json_problems);
+    } else {
+        config_print_problems(config, "", stderr);
+    }
+    return 2;
 }
 
 static const struct verb {
@@ -229,7 +254,7 @@ int config_main(int argc, char **argv)
         return 2;
     }
     if (!config_read(&config, argc, argv)) {
-        config_print_problems(&config, "", stderr);
+        code = tell_problems(&config, json);
     } else if (config.help) {
         help(stdout);
         code = 0;

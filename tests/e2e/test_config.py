@@ -32,6 +32,9 @@ def test_check_tells_every_problem_with_file_and_line(t):
         f"{path}:5: node-id: set before, in line 4",
         f"{path}:6: the closing quote is missing",
         "unknown option --durabel: did you mean --durable?"])
+    code, out, text = run_corvo("config", "check", "--config", path, "--output", "json")
+    problems = json.loads(text)
+    eq((code, out, problems["ok"], len(problems["problems"])), (2, "", False, 4))
     code, out, text = run_corvo("server", "--config", path, "--data-dir", t.directory())
     eq((code, out, len(text.splitlines())), (2, "", 4))
     check(all(line.startswith(f"corvo server: {path}:") for line in text.splitlines()), text)
