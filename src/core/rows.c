@@ -199,11 +199,18 @@ bool job_is_expired(const struct job *job, uint64_t now_ns)
     return job->expire_at != 0 && job->expire_at <= now_ns;
 }
 
+/* 0 is no boundary: rows from before state changes had numbers have 0, too, and are not gone. */
+static bool is_below(uint64_t move_seq, uint64_t boundary)
+{
+    return boundary != 0 && move_seq <= boundary;
+}
+
 bool job_is_gone_at(const struct queue_row *queue, enum job_state state, uint64_t move_seq)
 {
     bool clearable = state == JOB_PENDING || state == JOB_SCHEDULED || state == JOB_RETRYING;
 
-    return move_seq <= queue->destroyed_below || (clearable && move_seq <= queue->cleared_below);
+    return is_below(move_seq, queue->destroyed_below) ||
+           (clearable && is_below(move_seq, queue->cleared_below));
 }
 
 bool job_is_gone(const struct queue_row *queue, const struct job *job)

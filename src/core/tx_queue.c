@@ -35,10 +35,18 @@ static void doom(struct tx *tx, struct queue *queue, bool all)
     index_doom(tx->index, queue, all);
 }
 
+/* Every state change up to now lies below it. 0 would be no boundary: data from before changes had
+ * numbers may have none. */
+static uint64_t boundary_now(struct tx *tx)
+{
+    tx->meta->move_seq += tx->meta->move_seq == 0;
+    return tx->meta->move_seq;
+}
+
 void tx_queue_clear(struct tx *tx, struct queue *queue)
 {
     tx_queue_edit(tx, queue);
-    queue->row.cleared_below = tx->meta->move_seq;
+    queue->row.cleared_below = boundary_now(tx);
     doom(tx, queue, false);
 }
 
@@ -51,8 +59,8 @@ void tx_queue_destroy(struct tx *tx, struct queue *queue)
     *row = (struct queue_row){
         .name = row->name,
         .created_at = row->created_at,
-        .cleared_below = tx->meta->move_seq,
-        .destroyed_below = tx->meta->move_seq,
+        .cleared_below = boundary_now(tx),
+        .destroyed_below = boundary_now(tx),
         .destroyed = true,
     };
     doom(tx, queue, true);
