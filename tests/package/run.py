@@ -137,7 +137,7 @@ def ask(url, path, body=None):
 
 def test_manual_pages_are_clean(place):
     pages = sorted(os.listdir(os.path.join(ROOT, "docs/man")))
-    check({"corvo.1", "corvo-server.1", "corvo.conf.5"} <= set(pages), pages)
+    check({"corvo.1", "corvo-server.1", "corvo-enqueue.1", "corvo.conf.5"} <= set(pages), pages)
     for page in pages:
         done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", f"docs/man/{page}"],
                               capture_output=True, text=True, check=True, cwd=ROOT,
@@ -217,7 +217,10 @@ def test_make_install_and_uninstall(place):
     eq(run(stage + "/opt/corvo/bin/corvo", "version"), run(CORVO, "version"))
     unit = read(stage + "/opt/corvo/lib/systemd/system/corvo.service")
     check("ExecStart=/opt/corvo/bin/corvo server --config /opt/etc/corvo/corvo.conf\n" in unit, unit)
-    for path in ("share/man/man1/corvo-server.1", "share/man/man5/corvo.conf.5", "share/doc/corvo/LICENSE"):
+    for path in ("share/man/man1/corvo.1", "share/man/man1/corvo-server.1", "share/man/man1/corvo-enqueue.1",
+                 "share/man/man5/corvo.conf.5", "share/bash-completion/completions/corvo",
+                 "share/zsh/site-functions/_corvo", "share/fish/vendor_completions.d/corvo.fish",
+                 "share/doc/corvo/LICENSE"):
         check(os.path.exists(f"{stage}/opt/corvo/{path}"), path)
     conf = stage + "/opt/etc/corvo/corvo.conf"
     with open(conf, "a", encoding="utf-8") as file:

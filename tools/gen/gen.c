@@ -193,6 +193,23 @@ static void write_errors(struct buf *buf)
     }
 }
 
+/* corvo-server(1) is written from the option rows instead. */
+static void write_command_pages(const char *dir, struct buf *buf)
+{
+    uint32_t count;
+    const struct command *const *rows = command_rows(&count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        char name[128];
+
+        if (strcmp(rows[i]->name, "server") != 0) {
+            (void)snprintf(name, sizeof(name), "docs/man/corvo-%s.1", rows[i]->name);
+            man_write_command(rows[i], buf);
+            write_file(dir, name, buf);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -221,6 +238,7 @@ int main(int argc, char **argv)
         files[i].write(&buf);
         write_file(argv[1], files[i].name, &buf);
     }
+    write_command_pages(argv[1], &buf);
     buf_done(&buf);
     return 0;
 }

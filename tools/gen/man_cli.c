@@ -1,4 +1,4 @@
-/* corvo(1), from the command rows: see man.h. */
+/* corvo(1) and a page for each command, from the command rows: see man.h. */
 #include "base/buf.h"
 #include "cli/command.h"
 #include "cli/exit.h"
@@ -70,42 +70,9 @@ static void add_paragraphs(struct buf *buf, const char *text)
     }
 }
 
-static void add_command(struct buf *buf, const struct command *row)
-{
-    struct flag_list list;
-
-    (void)buf_printf(buf, ".SS corvo %s ", row->name);
-    man_add_line(buf, row->arguments);
-    add_summary(buf, row);
-    add_paragraphs(buf, row->help);
-    command_flags(row, &list);
-    for (uint32_t i = 0; row->run && i < list.shared; i++) {
-        add_flag(buf, &list.rows[i]);
-    }
-    man_add_code(buf, row->examples);
-}
-
-static void add_commands(struct buf *buf)
-{
-    uint32_t count;
-    const struct command *const *rows = command_rows(&count);
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (i == 0 || strcmp(rows[i]->group, rows[i - 1]->group) != 0) {
-            char title[64];
-
-            (void)snprintf(title, sizeof(title), "COMMANDS: %s", rows[i]->group);
-            for (char *at = title; *at; at++) {
-                *at = (char)toupper((unsigned char)*at);
-            }
-            man_add_section(buf, title);
-        }
-        add_command(buf, rows[i]);
-    }
-}
-
 static void add_exits(struct buf *buf)
 {
+    man_add_section(buf, "EXIT STATUS");
     for (int code = EXIT_DONE; code <= EXIT_INTERRUPTED; code++) {
         const char *meaning = exit_meaning((enum exit_code)code);
         char term[16];
@@ -116,6 +83,65 @@ static void add_exits(struct buf *buf)
 
             man_add_items(buf, &item, 1);
         }
+    }
+}
+
+static void add_flags(struct buf *buf, const struct flag_list *list, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        add_flag(buf, &list->rows[i]);
+    }
+}
+
+void man_write_command(const struct command *row, struct buf *buf)
+{
+    struct flag_list list;
+    char name[64];
+
+    command_flags(row, &list);
+    (void)snprintf(name, sizeof(name), "corvo-%s", row->name);
+    man_add_title(buf, name, "1", row->summary);
+    man_add_section(buf, "SYNOPSIS");
+    (void)buf_printf(buf, ".B corvo %s\n", row->name);
+    man_add_text(buf, row->arguments);
+    (void)buf_add_text(buf, *row->arguments ? " [\\fIflags\\fR]\n" : "[\\fIflags\\fR]\n");
+    man_add_section(buf, "DESCRIPTION");
+    add_summary(buf, row);
+    add_paragraphs(buf, row->help);
+    if (row->run) {
+        man_add_section(buf, "FLAGS");
+        add_flags(buf, &list, 0, list.shared);
+        (void)buf_add_text(buf, ".SS Of every command\n");
+        add_flags(buf, &list, list.shared, list.count);
+    } else {
+        (void)snprintf(name, sizeof(name), "`corvo %s --help` lists its flags.", row->name);
+        (void)buf_add_text(buf, ".PP\n");
+        man_add_line(buf, name);
+    }
+    man_add_section(buf, "EXAMPLES");
+    man_add_code(buf, row->examples);
+    if (row->run) {
+        add_exits(buf);
+    }
+    man_add_section(buf, "SEE ALSO");
+    (void)buf_add_text(buf, ".BR corvo (1)\n");
+}
+
+/* What there is, under its headings; each has a page of its own. */
+static void add_commands(struct buf *buf)
+{
+    uint32_t count;
+    const struct command *const *rows = command_rows(&count);
+
+    man_add_section(buf, "COMMANDS");
+    for (uint32_t i = 0; i < count; i++) {
+        if (i == 0 || strcmp(rows[i]->group, rows[i - 1]->group) != 0) {
+            (void)buf_printf(buf, ".SS %s\n", rows[i]->group);
+        }
+        (void)buf_add_text(buf, ".TP\n.BR corvo\\-");
+        man_add_text(buf, rows[i]->name);
+        (void)buf_add_text(buf, " (1)\n");
+        add_summary(buf, rows[i]);
     }
 }
 
@@ -135,13 +161,10 @@ void man_write_cli(struct buf *buf)
     man_add_line(buf, "Runs a job server (corvo server), and talks to one: puts jobs into queues, "
                       "shows and changes them, watches queues. What it prints is for people on a "
                       "terminal, and for programs with --output json.");
+    add_commands(buf);
     man_add_section(buf, "FLAGS OF EVERY COMMAND THAT ASKS A SERVER");
     command_flags(NULL, &list);
-    for (uint32_t i = 0; i < list.count; i++) {
-        add_flag(buf, &list.rows[i]);
-    }
-    add_commands(buf);
-    man_add_section(buf, "EXIT STATUS");
+    add_flags(buf, &list, 0, list.count);
     add_exits(buf);
     man_add_section(buf, "ENVIRONMENT");
     man_add_items(buf, variables, ARRAY_COUNT(variables));
