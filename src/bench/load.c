@@ -79,7 +79,9 @@ enum err_code load_run(struct load *load, load_pump_fn pump, void *context, cons
         code = client_turn(load->client,
                            load->until_ns < wait_until_ns ? load->until_ns : wait_until_ns, err);
         load->last_ns = clock_mono_ns();
-        run_progress(load->name, load->done, load_rate(load));
+        if (load->done > 0) { /* Neither warming up nor a load that counts something else. */
+            run_progress(load->name, load->done, load_rate(load));
+        }
     }
     return code;
 }
