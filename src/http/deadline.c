@@ -37,14 +37,15 @@ static uint64_t earliest(const struct http_deadlines *all)
 }
 
 /* The timer may find nothing due: deadlines that moved on do not re-arm it, so that moving stays
- * cheap. */
+ * cheap. What is due again at once waits a millisecond: libuv runs timers until none is due, and
+ * sockets would never have their turn. */
 static void on_timer(uv_timer_t *timer)
 {
     struct http_deadlines *all = timer->data;
     uint64_t now_ms = uv_now(all->loop);
     uint64_t due_ms;
 
-    all->armed_ms = UINT64_MAX;
+    all->armed_ms = 0; /* Nobody below arms it. */
     for (size_t i = 0; i < HTTP_DEADLINE_COUNT; i++) {
         struct http_deadline *head = &all->heads[i];
         const struct http_deadline *last = head->previous;
@@ -60,9 +61,10 @@ static void on_timer(uv_timer_t *timer)
             all->passed(first->owner, first->kind);
         }
     }
+    all->armed_ms = UINT64_MAX;
     due_ms = earliest(all);
     if (due_ms != UINT64_MAX) {
-        arm(all, due_ms);
+        arm(all, due_ms > now_ms ? due_ms : now_ms + 1);
     }
 }
 
