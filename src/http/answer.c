@@ -121,6 +121,10 @@ static uint8_t *put_head(uint8_t *at, const struct http_answer *answer,
         [HTTP_ANSWER_KEEP_ALIVE] = "Connection: keep-alive\r\n",
         [HTTP_ANSWER_CLOSE] = "Connection: close\r\n",
     };
+    static const char *const codings[] = {
+        [HTTP_CODING_IDENTITY] = "Vary: Accept-Encoding\r\n",
+        [HTTP_CODING_GZIP] = "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n",
+    };
     const struct http_output *output = answer->output;
     uint64_t micros = answer->took_ns / 1000;
 
@@ -142,8 +146,11 @@ static uint8_t *put_head(uint8_t *at, const struct http_answer *answer,
     }
     if (output->status != 204 && output->status != 304) {
         at = put_text(at, "Content-Length: ");
-        at = put_number(at, output->body.size, 1);
+        at = put_number(at, answer->body.size, 1);
         at = put_text(at, "\r\n");
+        if (answer->coding) {
+            at = put_text(at, codings[answer->coding]);
+        }
     }
     return put_text(at, connections[answer->connection]);
 }
@@ -152,7 +159,7 @@ bool http_answer_build(struct buf *out, const struct http_answer *answer, struct
 {
     const struct http_output *output = answer->output;
     bool bare = answer->head_only || output->status == 204 || output->status == 304;
-    size_t body_size = bare ? 0 : output->body.size;
+    size_t body_size = bare ? 0 : answer->body.size;
     size_t type_size = output->content_type ? strlen(output->content_type) : 0;
     uint8_t *start;
     uint8_t *at;
@@ -167,7 +174,7 @@ bool http_answer_build(struct buf *out, const struct http_answer *answer, struct
     assert((size_t)(at - start) + 2 <= FIXED_SIZE_MAX + type_size);
     at = put(at, output->headers.data, output->headers.size);
     at = put_text(at, "\r\n");
-    at = put(at, output->body.data, body_size);
+    at = put(at, answer->body.data, body_size);
     out->size += (size_t)(at - start);
     return true;
 }

@@ -3,6 +3,7 @@
 #define HTTP_ANSWER_H
 
 #include "base/buf.h"
+#include "http/coding.h"
 #include "http/http.h"
 
 enum http_answer_connection {
@@ -13,6 +14,8 @@ enum http_answer_connection {
 
 struct http_answer {
     const struct http_output *output;
+    struct slice body; /* output->body, or its coded form. */
+    enum http_coding coding;
     enum http_answer_connection connection;
     uint64_t took_ns;
     bool head_only; /* The length is said, the body is not sent. */

@@ -1,6 +1,8 @@
 /* A connection: from accept to close, one request at a time.
  *
- *              first byte          last byte             answered
+ *     OPENING                          TLS alone: the handshake
+ *       | done
+ *       v      first byte          last byte             answered
  *      IDLE -------------> READING ----------> HANDLING ----------> IDLE
  *       |                     |                   |       \          ^
  *       |                     | refused           |        v         |
@@ -18,10 +20,12 @@
 #include "http/address.h"
 #include "http/deadline.h"
 #include "http/parse.h"
+#include "http/tls.h"
 
 struct http_server;
 
 enum http_connection_state {
+    HTTP_CONNECTION_OPENING,
     HTTP_CONNECTION_IDLE,
     HTTP_CONNECTION_READING,
     HTTP_CONNECTION_HANDLING,
@@ -38,11 +42,14 @@ struct http_connection {
     struct http_connection *next;
     struct http_parser parser; /* Its request is the one of READING and HANDLING. */
     struct http_deadline deadline;
-    struct buf pending;    /* Read, but not parsed yet. */
-    size_t unwritten_size; /* At the last look of the write deadline. */
+    struct http_tls_session *tls; /* NULL: plain. */
+    struct buf pending;           /* Read, but not parsed yet. */
+    size_t pending_held;          /* What of it is counted in pool.memory_used. */
+    size_t unwritten_size;        /* At the last look of the write deadline. */
     enum http_connection_state state;
     bool parsing;      /* A frame below is in the parser: it goes on when the state allows. */
     bool paused;       /* Not reading: too much is pending. */
+    bool spoke;        /* TLS: the first bytes have come. */
     bool ended;        /* The client has closed its side. */
     bool close_behind; /* The reply that is being written is the last. */
     bool over_limit;   /* Accepted only to be told 503. */
@@ -54,8 +61,30 @@ struct http_connection {
  * False without memory: the listener stays paused until this is called again. */
 bool http_connection_accept(struct http_server *server) MUST_USE;
 
+/* The only writer of the state: asserts the move and sets the new state's deadline. */
+void http_connection_move(struct http_connection *connection, enum http_connection_state state);
+
+/* Gives the handler the request that is complete. */
+void http_connection_hand_over(struct http_connection *connection);
+
+/* Answers in the server's own name and closes behind it. */
+void http_connection_refuse(struct http_connection *connection, uint16_t status, const char *text);
+
+/* Goes on with what is pending in the next turn of the loop. */
+void http_connection_next_turn(struct http_connection *connection);
+
+/* The client has closed its side. It may still read: `printf ... | nc -N` does. */
+void http_connection_end(struct http_connection *connection);
+
+/* Says that no more will come, and waits for the client to see it. A close with unread bytes in the
+ * kernel would send a reset, which may destroy the reply before the client has read it. */
+void http_connection_linger(struct http_connection *connection);
+
 /* Closes at once, whatever the state; a handler that has the request is told that it is gone. */
 void http_connection_close(struct http_connection *connection);
+
+/* A reply that http_send kept is with the kernel, or the connection has failed. */
+void http_connection_sent(struct http_connection *connection, bool complete);
 
 /* Gives an idle connection of a draining server its last moment; others end with their reply. */
 void http_connection_drain(struct http_connection *connection);

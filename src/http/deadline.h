@@ -13,6 +13,7 @@
 enum http_deadline_kind {
     HTTP_DEADLINE_NONE,
     HTTP_DEADLINE_NOW,     /* In the next turn of the loop. */
+    HTTP_DEADLINE_OPEN,    /* The TLS handshake does not end. */
     HTTP_DEADLINE_IDLE,    /* No request begins. */
     HTTP_DEADLINE_REQUEST, /* A request does not end. */
     HTTP_DEADLINE_WRITE,   /* The client does not take its reply. */

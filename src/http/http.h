@@ -71,6 +71,13 @@ struct http_options {
     uint64_t idle_timeout_ms;    /* 0 = 120 s between requests. */
     uint64_t request_timeout_ms; /* 0 = 30 s from the first byte to the last of a request. */
     uint64_t write_timeout_ms;   /* 0 = 30 s in which a client must take bytes of its reply. */
+    uint64_t open_timeout_ms;    /* 0 = 10 s for the TLS handshake. */
+    size_t memory_max;           /* 0 = 512 MiB: what all requests and replies may hold together. */
+    bool compression;            /* Replies in gzip for clients that want it. */
+    const char *tls_cert_path;   /* NULL: plain HTTP, and no other of these is looked at. */
+    const char *tls_key_path;
+    const char *tls_client_ca_path; /* NULL: clients need no certificate. */
+    bool tls_1_3_only;
     http_handler handler;
     http_refusal refusal;
     void *context;
@@ -80,18 +87,34 @@ struct http_stats {
     uint32_t connections;
     uint32_t requests_in_flight;
     uint64_t requests_total, refused_total, accepted_total;
+    uint64_t tls_failed_total; /* Handshakes that failed, and sessions that broke. */
+    uint64_t memory_used;      /* Of memory_max. */
+};
+
+struct http_certificate {
+    bool used;            /* TLS is spoken. */
+    int64_t valid_from_s; /* Since 1970. */
+    int64_t valid_until_s;
 };
 
 /* Binds and listens on `loop`; the options are copied. Ignores SIGPIPE unless the process handles
  * it.
  *
  * ERR_STATE: the address is in use; ERR_INVALID: it does not parse, or is not this machine's;
- * ERR_IO; ERR_NOMEM. This and all below: loop thread only. */
+ * ERR_CORRUPT: certificate, key or client authorities are not usable; ERR_IO; ERR_NOMEM. This and
+ * all below: loop thread only. */
 enum err_code http_server_create(uv_loop_t *loop, const struct http_options *options,
                                  struct http_server **ret_server, struct err *err) MUST_USE;
 
 /* The bound port. */
 uint16_t http_server_port(const struct http_server *server);
+
+/* Reads certificate, key and client authorities again, for connections from now on; nothing to do
+ * for plain HTTP. ERR_CORRUPT: they are not usable, and all stays as it was; ERR_NOMEM. */
+enum err_code http_server_reload(struct http_server *server, struct err *err) MUST_USE;
+
+/* When the certificate is valid. */
+struct http_certificate http_server_certificate(const struct http_server *server);
 
 /* Stops accepting; answers carry Connection: close; idle connections close after a moment in which
  * what is on its way is still served; calls `drained` when the last is gone, in a later turn. Time

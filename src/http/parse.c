@@ -257,6 +257,8 @@ static void note_header(struct http_request *request, const struct http_header *
     } else if (header->name.size == 17 && is_text(header->name, "transfer-encoding")) {
         request->transfer_encodings++;
         request->chunked_only = is_text(header->value, "chunked");
+    } else if (header->name.size == 16 && is_text(header->name, "content-encoding")) {
+        request->coded |= !is_text(header->value, "identity") && header->value.size > 0;
     }
 }
 
@@ -340,6 +342,9 @@ static int check_body(const llhttp_t *llhttp, struct http_parser *parser)
     if (request->expects_unknown) {
         return refuse(request, 417, "the only expectation served is 100-continue");
     }
+    if (request->coded && has_body) {
+        return refuse(request, 415, "bodies are taken as they are: no Content-Encoding is served");
+    }
     request->continue_due = request->expects && has_body && !request->version_1_0;
     if (has_body) {
         size_t size = BODY_RESERVE_MAX;
@@ -413,6 +418,21 @@ void http_parser_init(struct http_parser *parser, const struct http_options *opt
     parser->llhttp.data = parser;
 }
 
+/* Counts the request's bytes, and refuses one that grows when there is no room. */
+static enum http_parsed check_memory(struct http_parser *parser)
+{
+    struct http_request *request = parser->request;
+    size_t held = request->arena.used + request->body.capacity;
+
+    parser->pool->memory_used += held - request->held;
+    request->held = held;
+    if (held > HTTP_REQUEST_FREE_SIZE && parser->pool->memory_used > parser->options->memory_max) {
+        (void)refuse(request, 503, HTTP_NO_ROOM);
+        return HTTP_PARSED_REFUSED;
+    }
+    return HTTP_PARSED_MORE;
+}
+
 /* Bounds what does not end up in texts or the body: white space, chunk extensions, trailers. */
 static enum http_parsed check_framing(struct http_parser *parser)
 {
@@ -430,7 +450,7 @@ static enum http_parsed check_framing(struct http_parser *parser)
         (void)refuse(request, 400, "the body is mostly chunk framing");
         return HTTP_PARSED_REFUSED;
     }
-    return HTTP_PARSED_MORE;
+    return check_memory(parser);
 }
 
 /* llhttp's own complaints; ours are in the request already. */

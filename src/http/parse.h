@@ -9,6 +9,12 @@
 /* Bytes one read may bring; also how far a head may overshoot its limit before that is seen. */
 #define HTTP_READ_MAX ((size_t)64 << 10)
 
+/* Bytes of a request that are taken whatever the others hold. */
+#define HTTP_REQUEST_FREE_SIZE ((size_t)16 << 10)
+
+/* Why a request or a reply has to wait for memory. */
+#define HTTP_NO_ROOM "the server holds as many bytes of requests and replies as it may"
+
 enum http_parsed {
     HTTP_PARSED_MORE,     /* All bytes are used; the request, if one began, wants more. */
     HTTP_PARSED_COMPLETE, /* A request is complete; the bytes behind it are not used. */

@@ -40,8 +40,16 @@ void http_request_destroy(struct http_request *owned_request)
     free(owned_request);
 }
 
+void http_request_forget(struct http_request_pool *pool, struct http_request *request)
+{
+    assert(pool->memory_used >= request->held);
+    pool->memory_used -= request->held;
+    request->held = 0;
+}
+
 void http_request_give(struct http_request_pool *pool, struct http_request *owned_request)
 {
+    http_request_forget(pool, owned_request);
     if (pool->count == POOL_MAX) {
         http_request_destroy(owned_request);
         return;

@@ -31,10 +31,12 @@ struct http_request {
     uint32_t transfer_encodings;
     size_t head_size; /* What counts against header_size_max. */
     size_t wire_size; /* All bytes of the request so far, framing included. */
+    size_t held;      /* What of it is counted in the pool's memory_used. */
     bool chunked_only;
     bool version_1_0;
     bool keep_alive;
     bool head_done;
+    bool coded;           /* A Content-Encoding other than identity was said. */
     bool expects;         /* "Expect: 100-continue" was sent. */
     bool expects_unknown; /* Another expectation was. */
     bool continue_due;    /* 100 is to be answered if the body is still to come. */
@@ -46,6 +48,8 @@ struct http_request {
 struct http_request_pool {
     struct http_request *first;
     uint32_t count;
+    size_t memory_used; /* Requests that are being read or handled, what waits behind them, replies
+                         * that wait for their clients. */
 };
 
 /* An empty request, or NULL without memory. Given back with http_request_give. */
@@ -53,6 +57,9 @@ struct http_request *http_request_take(struct http_request_pool *pool);
 
 /* Takes back a request, which is kept or freed. */
 void http_request_give(struct http_request_pool *pool, struct http_request *owned_request);
+
+/* Takes a request's bytes out of the pool's memory_used. */
+void http_request_forget(struct http_request_pool *pool, struct http_request *request);
 
 /* Frees a request that has no pool to return to. */
 void http_request_destroy(struct http_request *owned_request);

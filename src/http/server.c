@@ -14,6 +14,8 @@
 #define IDLE_MS_DEFAULT 120000
 #define REQUEST_MS_DEFAULT 30000
 #define WRITE_MS_DEFAULT 30000
+#define OPEN_MS_DEFAULT 10000
+#define MEMORY_DEFAULT (512 * MIB)
 #define LINGER_MS 2000
 #define GRACE_MS 100
 #define ACCEPT_RETRY_MS 100
@@ -31,6 +33,8 @@ static void fill_options(struct http_server *server, const struct http_options *
 
     *options = *given;
     options->bind = NULL;
+    options->tls_cert_path = options->tls_key_path = options->tls_client_ca_path = NULL;
+    options->memory_max = number_or(given->memory_max, MEMORY_DEFAULT);
     options->header_size_max = number_or(given->header_size_max, HEADER_SIZE_DEFAULT);
     options->header_count_max =
         given->header_count_max ? given->header_count_max : HEADER_COUNT_DEFAULT;
@@ -40,6 +44,7 @@ static void fill_options(struct http_server *server, const struct http_options *
     lasts_ms[HTTP_DEADLINE_IDLE] = number_or(given->idle_timeout_ms, IDLE_MS_DEFAULT);
     lasts_ms[HTTP_DEADLINE_REQUEST] = number_or(given->request_timeout_ms, REQUEST_MS_DEFAULT);
     lasts_ms[HTTP_DEADLINE_WRITE] = number_or(given->write_timeout_ms, WRITE_MS_DEFAULT);
+    lasts_ms[HTTP_DEADLINE_OPEN] = number_or(given->open_timeout_ms, OPEN_MS_DEFAULT);
     lasts_ms[HTTP_DEADLINE_LINGER] = LINGER_MS;
     lasts_ms[HTTP_DEADLINE_GRACE] = GRACE_MS;
     lasts_ms[HTTP_DEADLINE_ACCEPT] = ACCEPT_RETRY_MS;
@@ -83,6 +88,19 @@ static void ignore_broken_pipes(void)
     }
 }
 
+static enum err_code open_tls(const struct http_options *options, struct http_tls **ret_tls,
+                              struct err *err)
+{
+    const struct http_tls_options tls = {
+        .cert_path = options->tls_cert_path,
+        .key_path = options->tls_key_path,
+        .client_ca_path = options->tls_client_ca_path,
+        .version_1_3_only = options->tls_1_3_only,
+    };
+
+    return options->tls_cert_path ? http_tls_create(&tls, ret_tls, err) : ERR_NONE;
+}
+
 enum err_code http_server_create(uv_loop_t *loop, const struct http_options *options,
                                  struct http_server **ret_server, struct err *err)
 {
@@ -96,8 +114,20 @@ enum err_code http_server_create(uv_loop_t *loop, const struct http_options *opt
     if (!server) {
         return err_set(err, ERR_NOMEM, "no memory for the HTTP server");
     }
-    code = http_address_listen(options->bind, &fd, &server->port, err);
+    code = open_tls(options, &server->tls, err);
+    if (!code) {
+        code = http_address_listen(options->bind, &fd, &server->port, err);
+    }
+    if (!code && options->compression) {
+        server->gzip = http_gzip_create();
+        code = server->gzip ? ERR_NONE : err_set(err, ERR_NOMEM, "no memory for compression");
+    }
     if (code) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        http_gzip_destroy(server->gzip);
+        http_tls_destroy(server->tls);
         free(server);
         return code;
     }
@@ -128,6 +158,24 @@ enum err_code http_server_create(uv_loop_t *loop, const struct http_options *opt
     return ERR_NONE;
 }
 
+enum err_code http_server_reload(struct http_server *server, struct err *err)
+{
+    return server->tls ? http_tls_reload(server->tls, err) : ERR_NONE;
+}
+
+struct http_certificate http_server_certificate(const struct http_server *server)
+{
+    struct http_certificate certificate = {.used = server->tls != NULL};
+
+    if (server->tls) {
+        struct http_tls_facts facts = http_tls_facts(server->tls);
+
+        certificate.valid_from_s = facts.valid_from_s;
+        certificate.valid_until_s = facts.valid_until_s;
+    }
+    return certificate;
+}
+
 uint16_t http_server_port(const struct http_server *server)
 {
     return server->port;
@@ -135,7 +183,10 @@ uint16_t http_server_port(const struct http_server *server)
 
 struct http_stats http_server_stats(const struct http_server *server)
 {
-    return server->stats;
+    struct http_stats stats = server->stats;
+
+    stats.memory_used = server->pool.memory_used;
+    return stats;
 }
 
 static void free_server(struct http_server *server)
@@ -144,7 +195,10 @@ static void free_server(struct http_server *server)
     void *context = server->closed_context;
 
     assert(!server->connections);
+    assert(server->pool.memory_used == 0);
     http_request_pool_done(&server->pool);
+    http_tls_destroy(server->tls);
+    http_gzip_destroy(server->gzip);
     buf_done(&server->out);
     free(server);
     if (closed) {

@@ -9,7 +9,9 @@
 struct http_server {
     uv_loop_t *loop;
     uv_tcp_t listener;
-    struct http_options options; /* With the defaults filled in; `bind` is not kept. */
+    struct http_options options; /* With the defaults filled in; texts are not kept. */
+    struct http_tls *tls;        /* NULL: plain. */
+    struct http_gzip *gzip;      /* NULL: replies are sent as they are. */
     struct http_deadlines deadlines;
     struct http_deadline accept_retry;
     struct http_connection *connections; /* All whose handle is not closed yet. */
@@ -17,6 +19,8 @@ struct http_server {
     struct buf out; /* The reply that is being sent; empty between replies. */
     struct http_date date;
     struct http_stats stats;
+    uint64_t open_turn;     /* Turn of the loop in which ... */
+    uint64_t open_ns;       /* ... this was spent on TLS handshakes. */
     uint32_t handle_count;  /* libuv handles that are not closed yet. */
     uint32_t refused_count; /* Connections over connections_max that hear their 503. */
     uint16_t port;

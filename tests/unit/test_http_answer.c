@@ -16,6 +16,7 @@ struct row {
     enum http_answer_connection connection;
     uint64_t took_ns;
     bool head_only;
+    enum http_coding coding;
     const char *text; /* "DATE" stands for the Date line. */
 };
 
@@ -26,34 +27,54 @@ static const struct row rows[] = {
      HTTP_ANSWER_PLAIN,
      1234567,
      false,
+     HTTP_CODING_NONE,
      "HTTP/1.1 200 OK\r\nDATEServer-Timing: proc;dur=1.234\r\nContent-Type: text/plain\r\n"
      "Content-Length: 2\r\n\r\nhi"},
     {{.status = 200, .headers = SLICE("A: b\r\nC: d\r\n"), .body = SLICE("hi")},
      HTTP_ANSWER_CLOSE,
      0,
      true,
+     HTTP_CODING_NONE,
      "HTTP/1.1 200 OK\r\nDATEServer-Timing: proc;dur=0.000\r\nContent-Length: 2\r\n"
      "Connection: close\r\nA: b\r\nC: d\r\n\r\n"},
     {{.status = 204, .body = SLICE("hi")},
      HTTP_ANSWER_KEEP_ALIVE,
      999,
      false,
+     HTTP_CODING_NONE,
      "HTTP/1.1 204 No Content\r\nDATEServer-Timing: proc;dur=0.000\r\n"
      "Connection: keep-alive\r\n\r\n"},
     {{.status = 304, .body = SLICE("hi")},
      HTTP_ANSWER_PLAIN,
      1000,
      false,
+     HTTP_CODING_NONE,
      "HTTP/1.1 304 Not Modified\r\nDATEServer-Timing: proc;dur=0.001\r\n\r\n"},
     {{.status = 200},
      HTTP_ANSWER_PLAIN,
      3600000000000,
      false,
+     HTTP_CODING_NONE,
      "HTTP/1.1 200 OK\r\nDATEServer-Timing: proc;dur=3600000.000\r\nContent-Length: 0\r\n\r\n"},
+    {{.status = 200, .content_type = "text/plain", .body = SLICE("hi")},
+     HTTP_ANSWER_PLAIN,
+     0,
+     true,
+     HTTP_CODING_GZIP,
+     "HTTP/1.1 200 OK\r\nDATEServer-Timing: proc;dur=0.000\r\nContent-Type: text/plain\r\n"
+     "Content-Length: 2\r\nContent-Encoding: gzip\r\nVary: Accept-Encoding\r\n\r\n"},
+    {{.status = 200, .content_type = "text/plain", .body = SLICE("hi")},
+     HTTP_ANSWER_PLAIN,
+     0,
+     false,
+     HTTP_CODING_IDENTITY,
+     "HTTP/1.1 200 OK\r\nDATEServer-Timing: proc;dur=0.000\r\nContent-Type: text/plain\r\n"
+     "Content-Length: 2\r\nVary: Accept-Encoding\r\n\r\nhi"},
     {{.status = 299},
      HTTP_ANSWER_PLAIN,
      50000,
      false,
+     HTTP_CODING_NONE,
      "HTTP/1.1 299 \r\nDATEServer-Timing: proc;dur=0.050\r\nContent-Length: 0\r\n\r\n"},
 };
 
@@ -68,6 +89,8 @@ static void test_build(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         const struct row *row = &rows[i];
         struct http_answer answer = {.output = &row->output,
+                                     .body = row->output.body,
+                                     .coding = row->coding,
                                      .connection = row->connection,
                                      .took_ns = row->took_ns,
                                      .head_only = row->head_only};
@@ -121,7 +144,7 @@ static void test_too_large(void **state)
 {
     static const uint8_t bytes[4096];
     struct http_output output = {.status = 200, .body = slice_of(bytes, sizeof(bytes))};
-    struct http_answer answer = {.output = &output};
+    struct http_answer answer = {.output = &output, .body = output.body};
     struct http_date date = {0};
     struct buf out;
 
