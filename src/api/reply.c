@@ -117,6 +117,8 @@ static enum reply_code refusal_code(uint16_t status)
         return REPLY_REQUEST_TIMEOUT;
     case 413:
         return REPLY_BODY_TOO_LARGE;
+    case 415:
+        return REPLY_UNSUPPORTED;
     case 414:
     case 431:
         return REPLY_HEADERS_TOO_LARGE;
@@ -133,15 +135,21 @@ void api_refuse(void *context, uint16_t status, const char *text, struct arena *
                 struct http_output *ret_output)
 {
     const struct api *api = context;
+    uint32_t retry_ms = status == 503 ? node_retry_after_ms(api->options.node) : 0;
+    const char *headers = NULL;
     struct buf body;
     struct err err;
 
     (void)err_reply(&err, refusal_code(status), "%s", text);
     buf_init(&body, 4 * KIB);
-    error_body(&body, &err, 0);
+    error_body(&body, &err, retry_ms);
     (void)buf_add_byte(&body, '\n');
+    if (retry_ms) {
+        headers = arena_printf(arena, "%sRetry-After: %u.%03u\r\n", api->headers, retry_ms / 1000,
+                               retry_ms % 1000);
+    }
     ret_output->content_type = json_type;
-    ret_output->headers = slice_text(api->headers);
+    ret_output->headers = slice_text(headers ? headers : api->headers);
     if (!arena_copy(arena, buf_slice(&body), &ret_output->body)) {
         ret_output->body = slice_of(NULL, 0);
     }

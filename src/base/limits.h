@@ -49,6 +49,9 @@
 #define LEASE_MS_MAX 86400000
 #define DURATION_MS_MAX (UINT64_C(366) * 86400000 * 10) /* Ten years. */
 
+/* The process. */
+#define TLS_EXPIRY_WARNING_DAYS 14
+
 /* The log and its pipeline (architecture 8). */
 #define ENTRY_OPS_MAX 1024
 #define ENTRY_SIZE_MAX (8 * MIB)

@@ -42,28 +42,20 @@ void run_queue_name(struct bench *bench, char ret_name[RUN_QUEUE_MAX])
 
 void run_progress(const char *name, uint64_t done, double per_second)
 {
-    static const char *shown; /* What the lines are about. */
     static uint64_t next_ns;
     uint64_t now_ns = clock_mono_ns();
     bool is_terminal;
 
-    if (name && name == shown && now_ns < next_ns) {
+    if (name && now_ns < next_ns) {
         return;
     }
     is_terminal = isatty(STDERR_FILENO) == 1;
     if (!name) {
-        if (is_terminal && shown) {
+        if (is_terminal) {
             (void)fprintf(stderr, "\r\033[K");
         }
-        shown = NULL;
         return;
     }
-    if (name != shown && !is_terminal) { /* What is over sooner needs no line. */
-        shown = name;
-        next_ns = now_ns + LINE_NS;
-        return;
-    }
-    shown = name;
     next_ns = now_ns + (is_terminal ? REDRAW_NS : LINE_NS);
     (void)fprintf(stderr, is_terminal ? "\r%-12s %12llu  %.0f/s\033[K" : "%s: %llu, %.0f/s\n", name,
                   (unsigned long long)done, per_second);

@@ -44,8 +44,8 @@ bool run_interrupted(void);
 /* A queue name that no other run of this process or another process used. Main thread. */
 void run_queue_name(struct bench *bench, char ret_name[RUN_QUEUE_MAX]);
 
-/* Shows on stderr what is done so far: redrawn on a terminal, else a line every few seconds, the
- * first one after as long. A NULL name ends it. Main thread. */
+/* Shows on stderr what is done so far: redrawn on a terminal, else a line every few seconds. A NULL
+ * name wipes it. Main thread. */
 void run_progress(const char *name, uint64_t done, double per_second);
 
 #endif

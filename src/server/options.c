@@ -9,6 +9,7 @@
 
 static const char *const level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
+static const char *const tls_words[] = {"1.2", "1.3", NULL};
 static const char *const store_words[] = {"segments", "badger", "bolt", "pebble", NULL};
 static const char *const apply_words[] = {"grouped", "indexed", "individual", NULL};
 
@@ -54,6 +55,16 @@ static const struct option rows[] = {
      .help = "how long a connection may be silent between requests"},
     {"request-timeout", GROUP_NETWORK, TIME(request_timeout_ms), "30s", RANGE(1, DURATION_MS_MAX),
      .help = "how long a request may take to arrive"},
+    {"tls-cert", GROUP_NETWORK, TEXT(tls_cert), "",
+     .help = "file with the certificate and its chain, PEM; with it HTTPS is spoken, not HTTP"},
+    {"tls-key", GROUP_NETWORK, TEXT(tls_key), "",
+     .help = "file with the certificate's key, PEM, without a passphrase"},
+    {"tls-client-ca", GROUP_NETWORK, TEXT(tls_client_ca), "",
+     .help = "file with authorities, PEM; clients must show a certificate of theirs"},
+    {"tls-min-version", GROUP_NETWORK, TEXT(tls_min_version), "1.2", .words = tls_words,
+     .help = "oldest version of TLS that is spoken"},
+    {"compression", GROUP_NETWORK, BOOL(compression), "true",
+     .help = "send larger replies in gzip to clients that accept it"},
     {"docs-enabled", GROUP_NETWORK, BOOL(docs_enabled), "true", .help = "serve /openapi.json"},
     {"no-compression", GROUP_NETWORK, NO(BOOL), "true", .flags = OPTION_IDLE,
      .help = "do not compress RPC responses"},
@@ -85,6 +96,9 @@ static const struct option rows[] = {
      .help = "largest request body"},
     {"max-connections", GROUP_LIMITS, COUNT(max_connections), "20000", RANGE(1, 1000000),
      .help = "open HTTP connections; one more is answered 503"},
+    {"max-http-memory", GROUP_LIMITS, SIZE(max_http_memory), "512MiB",
+     RANGE(MIB, UINT64_C(1) << 40),
+     .help = "what requests and replies may hold together; more is answered 503"},
     {"raft-max-pending", GROUP_LIMITS, COUNT(raft_max_pending), "16384", RANGE(1, 1000000),
      .help = "operations accepted and not yet applied; above: 429 OVERLOADED"},
     {"raft-max-fetch-inflight", GROUP_LIMITS, COUNT(raft_max_fetch_inflight), "64",

@@ -19,10 +19,15 @@ struct server_options {
     const char *raft_store;
     const char *log_level;
     const char *log_format;
+    const char *tls_cert;
+    const char *tls_key;
+    const char *tls_client_ca;
+    const char *tls_min_version;
     bool bootstrap;
     bool durable;
     bool lifecycle_events;
     bool docs_enabled;
+    bool compression;
     uint64_t events_max;
     uint64_t retention_ms;
     uint64_t idempotency_ttl_ms;
@@ -34,6 +39,7 @@ struct server_options {
     uint64_t max_payload_size;
     uint64_t max_body_size;
     uint64_t max_connections;
+    uint64_t max_http_memory;
     uint64_t raft_max_pending;
     uint64_t raft_max_fetch_inflight;
 };

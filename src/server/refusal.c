@@ -32,6 +32,7 @@ static const struct {
                          "keep the files as they are and restore a backup elsewhere: see "
                          "docs/operating/refusals.md"},
     [REFUSAL_FILES] = {"too-few-files", "raise it (ulimit -n, or LimitNOFILE= of the unit)"},
+    [REFUSAL_CERTIFICATE] = {"certificate", "see docs/operating/https.md"},
     [REFUSAL_UNSUPPORTED] = {"not-built", "leave it at its default"},
 };
 

@@ -10,6 +10,7 @@
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/files.h"
+#include "server/listener.h"
 #include "server/notify.h"
 #include "server/reload.h"
 
@@ -112,6 +113,7 @@ static void on_hangup(uv_signal_t *handle, int number)
         return;
     }
     notify_reloading(&server->notify);
+    listener_reload(server->http);
     if (reload_config(&server->reload, &server->config)) {
         server->options = &server->reload.config->options;
         core = core_options(server->options);
@@ -161,23 +163,12 @@ static bool open_http(struct server *server, struct refusal *refusal)
         .max_payload_size = options->max_payload_size,
         .docs_enabled = options->docs_enabled,
     };
-    struct http_options http = {
-        .bind = options->bind,
-        .body_size_max = options->max_body_size,
-        .connections_max = (uint32_t)options->max_connections,
-        .idle_timeout_ms = options->idle_timeout_ms,
-        .request_timeout_ms = options->request_timeout_ms,
-        .handler = api_handle,
-        .refusal = api_refuse,
-    };
     struct err err;
 
     if (api_create(&api, &server->api, &err)) {
         return refuse_err(refusal, &err, REFUSAL_OTHER, REFUSAL_OTHER);
     }
-    http.context = server->api;
-    return !http_server_create(server->loop, &http, &server->http, &err) ||
-           refuse_err(refusal, &err, REFUSAL_ADDRESS_IN_USE, REFUSAL_ADDRESS);
+    return listener_open(server->loop, options, server->api, &server->http, refusal);
 }
 
 /* What `systemctl status` shows, when it is another than before. */
@@ -253,7 +244,7 @@ static void announce(const struct server *server)
 {
     uint16_t port = http_server_port(server->http);
 
-    (void)printf("listening on http://127.0.0.1:%u\n", port);
+    (void)printf("listening on %s://127.0.0.1:%u\n", listener_scheme(server->http), port);
     (void)fflush(stdout);
     announce_started(server->options, port, node_status(server->node).applied_index);
     notify_send(&server->notify, "READY=1\nSTATUS=serving on %s, port %u", server->options->bind,

@@ -102,11 +102,12 @@ class Reply:
 
 
 class Client:
-    """One keep-alive connection. Not for use by several threads at once."""
+    """One keep-alive connection, through TLS when there is an ssl.SSLContext. Not for several threads at once."""
 
-    def __init__(self, port, timeout_s=ANSWER_S):
+    def __init__(self, port, timeout_s=ANSWER_S, tls=None):
         self.port = port
         self.timeout_s = timeout_s
+        self.tls = tls
         self.socket = None
         self.buffer = b""
 
@@ -115,6 +116,8 @@ class Client:
             self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=self.timeout_s)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.buffer = b""
+            if self.tls is not None:
+                self.socket = self.tls.wrap_socket(self.socket, server_hostname="localhost")
         return self.socket
 
     def close(self):
@@ -263,15 +266,17 @@ def die_with_parent():
 
 
 class Server:
-    """One process of `corvo server` on a data directory. `wrap` is a command before it, e.g. strace."""
+    """One process of `corvo server` on a data directory. `wrap` is a command before it, e.g. strace; `tls` is the
+    ssl.SSLContext that its clients use."""
 
-    def __init__(self, data_dir, log_path, flags=(), wrap=(), env=None, bind="127.0.0.1:0"):
+    def __init__(self, data_dir, log_path, flags=(), wrap=(), env=None, bind="127.0.0.1:0", tls=None):
         self.data_dir = data_dir
         self.log_path = log_path
         self.flags = list(flags)
         self.wrap = list(wrap)
         self.env = dict(os.environ, **(env or {}))
         self.bind = bind
+        self.tls = tls
         self.process = None
         self.port = None
         self.start_s = None
@@ -294,7 +299,7 @@ class Server:
         began = time.monotonic()
         self.spawn()
         line = self.read_line(began + START_S)
-        match = re.fullmatch(r"listening on http://127\.0\.0\.1:(\d+)\n", line)
+        match = re.fullmatch(r"listening on https?://127\.0\.0\.1:(\d+)\n", line)
         if not match:
             self.kill()
             fail(f"the server's first line is {line!r}; its log:\n{self.log()}")
@@ -328,7 +333,7 @@ class Server:
             client.close()
 
     def client(self, timeout_s=ANSWER_S):
-        return Client(self.port, timeout_s)
+        return Client(self.port, timeout_s, self.tls)
 
     def alive(self):
         return self.process is not None and self.process.poll() is None

@@ -176,7 +176,9 @@ static void an_interruption_prints_what_was_measured(void **state)
     (void)state;
     assert_non_null(run);
     run_start(run, args);
-    assert_true(run_hears(run, "b1.c4:"));
+    if (!run_hears(run, "b1.c4:")) {
+        fail_msg("it ended with: %s", run->text);
+    }
     assert_int_equal(kill(run->pid, SIGINT), 0);
     assert_int_equal(run_end(run), 130);
     assert_non_null(strstr(run->text, "rate"));
