@@ -258,7 +258,7 @@ bool http_send_tls(struct http_connection *connection)
     ssize_t written;
     bool sent;
 
-    if (out->size == 0) {
+    if (out->size == 0 && !out->failed) {
         return true;
     }
     written = try_write(connection, out->data, out->size);
@@ -266,7 +266,7 @@ bool http_send_tls(struct http_connection *connection)
     if (sent && (size_t)written < out->size) {
         sent = write_note(connection, out->data + written, out->size - (size_t)written);
     }
-    buf_clear(out);
+    buf_clear(out); /* Also of its failure, which was one client's. */
     return sent;
 }
 

@@ -223,13 +223,17 @@ out:
     return code;
 }
 
+/* Replaces the text by a copy; false without memory. */
 static bool copy_text(const char **text)
 {
-    char *copy = *text ? strdup(*text) : NULL;
-    bool copied = copy || !*text;
+    size_t size = *text ? strlen(*text) + 1 : 0;
+    char *copy = size ? malloc(size) : NULL;
 
+    if (copy) {
+        memcpy(copy, *text, size);
+    }
     *text = copy;
-    return copied;
+    return copy || size == 0;
 }
 
 enum err_code http_tls_create(const struct http_tls_options *options, struct http_tls **ret_tls,
