@@ -1,4 +1,7 @@
-/* Arenas: see arena.h. Blocks double from 4 KiB to 1 MiB; a larger wish gets a block of its own. */
+/* Arenas: see arena.h. Blocks double from 4 KiB to 1 MiB; a larger wish gets a block of its own.
+ *
+ * Under the address sanitizer what is not handed out is poisoned, and a gap follows what is, so
+ * that running over the end of it, or using it after a clear, is seen as with malloc. */
 #include "base/arena.h"
 
 #include "base/common.h"
@@ -10,6 +13,17 @@
 #define BLOCK_SIZE_MIN ((size_t)4096 - sizeof(struct arena_block))
 #define BLOCK_SIZE_MAX ((size_t)1 << 20)
 #define KEEP_SIZE_MAX ((size_t)64 << 10)
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define GAP ((size_t)16)
+#define ALIGN_MIN ((size_t)8) /* The sanitizer remembers eight bytes at a time. */
+#else
+#define ASAN_POISON_MEMORY_REGION(bytes, size) ((void)(bytes), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(bytes, size) ((void)(bytes), (void)(size))
+#define GAP ((size_t)0)
+#define ALIGN_MIN ((size_t)1)
+#endif
 
 struct arena_block {
     struct arena_block *next;
@@ -30,6 +44,7 @@ static void free_blocks(struct arena_block *block)
     while (block) {
         struct arena_block *next = block->next;
 
+        ASAN_UNPOISON_MEMORY_REGION(block + 1, block->size);
         free(block);
         block = next;
     }
@@ -52,8 +67,9 @@ void arena_clear(struct arena *arena)
     free_blocks(block->next);
     block->next = NULL;
     block->used = 0;
+    ASAN_POISON_MEMORY_REGION(block + 1, block->size);
     if (block->size > KEEP_SIZE_MAX) {
-        free(block);
+        free_blocks(block);
         arena->blocks = NULL;
     }
 }
@@ -69,14 +85,15 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
     if (block_size > BLOCK_SIZE_MAX) {
         block_size = BLOCK_SIZE_MAX;
     }
-    if (block_size < size + 16) {
-        block_size = size + 16;
+    if (block_size < size + 16 + GAP) {
+        block_size = size + 16 + GAP;
     }
     block = malloc(sizeof(*block) + block_size);
     if (!block) {
         return NULL;
     }
     *block = (struct arena_block){.next = arena->blocks, .size = block_size};
+    ASAN_POISON_MEMORY_REGION(block + 1, block->size);
     arena->blocks = block;
     return block;
 }
@@ -84,22 +101,26 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
 static void *take(struct arena *arena, size_t size, size_t align)
 {
     struct arena_block *block = arena->blocks;
+    uint8_t *bytes;
     size_t start;
 
+    align = align < ALIGN_MIN ? ALIGN_MIN : align;
     if (size > arena->size_max - arena->used) {
         return NULL;
     }
     start = block ? (block->used + align - 1) & ~(align - 1) : 0;
-    if (!block || start > block->size || size > block->size - start) {
+    if (!block || start + GAP > block->size || size > block->size - start - GAP) {
         block = add_block(arena, size);
         if (!block) {
             return NULL;
         }
         start = 0;
     }
-    block->used = start + size;
+    block->used = start + size + GAP;
     arena->used += size;
-    return (uint8_t *)(block + 1) + start;
+    bytes = (uint8_t *)(block + 1) + start;
+    ASAN_UNPOISON_MEMORY_REGION(bytes, size);
+    return bytes;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)

@@ -6,6 +6,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 /* After the headers it needs. */
 #include <cmocka.h>
@@ -163,6 +166,35 @@ static void test_texts(void **state)
     arena_done(&arena);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+/* Method: asks the sanitizer about the bytes around what was handed out, and about all of it after
+ * a clear. */
+static void test_guarded(void **state)
+{
+    static const size_t sizes[] = {1, 7, 8, 16, 100, 5000, 2 * MIB};
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 64 * MIB);
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        uint8_t *one = arena_bytes(&arena, sizes[i]);
+        uint8_t *other = arena_alloc(&arena, sizes[i]);
+
+        assert_null(__asan_region_is_poisoned(one, sizes[i]));
+        assert_null(__asan_region_is_poisoned(other, sizes[i]));
+        assert_true(__asan_address_is_poisoned(one + sizes[i]));
+        assert_true(__asan_address_is_poisoned(other + sizes[i]));
+    }
+    arena_clear(&arena);
+    arena_done(&arena);
+    arena_init(&arena, 1000);
+    memset(arena_bytes(&arena, 100), 1, 100);
+    arena_clear(&arena);
+    assert_true(__asan_address_is_poisoned((uint8_t *)(arena.blocks) + 64));
+    arena_done(&arena);
+}
+#endif
+
 /* Method: the first, second, ... block can not be had; the arena is as it was and goes on after. */
 static void test_no_memory(void **state)
 {
@@ -202,6 +234,9 @@ int main(void)
         cmocka_unit_test(test_array),     cmocka_unit_test(test_absurd),
         cmocka_unit_test(test_clear),     cmocka_unit_test(test_texts),
         cmocka_unit_test(test_no_memory),
+#ifdef __SANITIZE_ADDRESS__
+        cmocka_unit_test(test_guarded),
+#endif
     };
 
     return cmocka_run_group_tests_name("base_arena", tests, NULL, NULL);
