@@ -9,6 +9,7 @@
 #include "fuzz/finding.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/inputs.h"
+#include "fuzz/shrink.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,6 +29,7 @@ struct engine {
     const char *dictionary_path;
     const char *save;     /* Folder for inputs that reach something new; NULL = none. */
     const char *findings; /* Folder for findings. */
+    const char *shrink;   /* Folder for what is left of the inputs, which all fail; NULL = none. */
     uint64_t runs_max;    /* 0 = no such bound. */
     uint64_t seconds_max; /* 0 = no such bound. */
     uint64_t seed;
@@ -43,10 +45,11 @@ struct engine {
 
 static const char usage[] =
     "usage: %s [--seconds S] [--runs N] [--seed N] [--size-max N] [--dictionary FILE]\n"
-    "          [--save FOLDER] [--findings FOLDER] FILE-OR-FOLDER...\n"
+    "          [--save FOLDER] [--findings FOLDER] [--shrink FOLDER] FILE-OR-FOLDER...\n"
     "Tries the inputs of the files and folders once; then, with --seconds (of CPU time) or "
     "--runs,\n"
-    "mutations of them. --save keeps those that reach something new, --findings those that fail.\n";
+    "mutations of them. --save keeps those that reach something new, --findings those that fail.\n"
+    "--shrink makes inputs that fail as small as they can be, and does nothing else.\n";
 
 static uint64_t clock_of(clockid_t id)
 {
@@ -111,13 +114,22 @@ static enum err_code replay(struct engine *engine, struct err *err)
 }
 
 /* One of the inputs; every other time one of the last quarter, which are the newest. */
-static struct slice choose(struct engine *engine)
+static struct slice choose_any(struct engine *engine)
 {
     uint32_t count = engine->inputs.count;
     uint32_t first = mutate_random(&engine->mutator, 2) ? count - count / 4 : 0;
 
     first = first == count ? 0 : first;
     return engine->inputs.items[first + mutate_random(&engine->mutator, count - first)];
+}
+
+/* The smaller of two: small ones are faster, and each of their bytes matters more. */
+static struct slice choose(struct engine *engine)
+{
+    struct slice one = choose_any(engine);
+    struct slice other = choose_any(engine);
+
+    return one.size < other.size ? one : other;
 }
 
 static struct slice mutation(struct engine *engine)
@@ -215,6 +227,7 @@ static enum err_code parse_option(struct engine *engine, const char *option, con
         {"--save", NULL, &engine->save},
         {"--findings", NULL, &engine->findings},
         {"--dictionary", NULL, &engine->dictionary_path},
+        {"--shrink", NULL, &engine->shrink},
     };
 
     for (size_t i = 0; i < ARRAY_COUNT(options); i++) {
@@ -255,9 +268,34 @@ static enum err_code parse(struct engine *engine, int argc, char **argv, struct 
     return code;
 }
 
+static enum err_code shrink_inputs(struct engine *engine, struct err *err)
+{
+    enum err_code code = ERR_NONE;
+    struct buf small;
+
+    buf_init(&small, INPUT_SIZE_MAX);
+    for (uint32_t i = 0; !code && i < engine->inputs.count; i++) {
+        struct slice input = engine->inputs.items[i];
+
+        if (!shrink(input, &small)) {
+            code = err_set(err, ERR_INVALID, "an input of %zu bytes does not fail", input.size);
+        } else {
+            printf("%s: %zu bytes of %zu\n", engine->name, small.size, input.size);
+            code = inputs_save(engine->shrink, buf_slice(&small), err);
+        }
+    }
+    buf_done(&small);
+    return code;
+}
+
 static enum err_code fuzz(struct engine *engine, struct err *err)
 {
-    enum err_code code = replay(engine, err);
+    enum err_code code;
+
+    if (engine->shrink) {
+        return shrink_inputs(engine, err);
+    }
+    code = replay(engine, err);
 
     if (!code && (engine->runs_max > 0 || engine->seconds_max > 0)) {
         code = mutate_inputs(engine, err);

@@ -7,6 +7,7 @@
 #include "core/core.h"
 #include "core/event.h"
 #include "core/job.h"
+#include "core/kept.h"
 #include "core/ops.h"
 #include "core/rows.h"
 #include "core/tables.h"
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 
 #define STATE_BIT 0x80u
-#define ROWS_MAX 64
+#define ROWS_MAX 128
 #define JOBS_MAX 16
 #define NOW_NS (UINT64_C(1767225600) * NS_PER_SECOND)
 
@@ -26,7 +27,8 @@ static const struct message *const row_messages[] = {
     [TABLE_META] = &meta_row_message,    [TABLE_QUEUE] = &queue_row_message,
     [TABLE_JOB] = &job_row_message,      [TABLE_MORE] = &job_more_message,
     [TABLE_ERROR] = &error_row_message,  [TABLE_DONE] = &job_row_message,
-    [TABLE_EVENT] = &event_pack_message,
+    [TABLE_EVENT] = &event_pack_message, [TABLE_KEPT] = &kept_row_message,
+    ['a'] = &kept_age_message, /* TABLE_KEPT has two kinds of rows. */
 };
 
 /* A row of the good state. */
@@ -83,19 +85,22 @@ static struct slice expand(const char *text, struct slice ids[JOBS_MAX], struct 
     return expanded;
 }
 
-/* Applies one operation as an entry of its own. */
+/* Applies one operation as an entry of its own; what is enqueued, with an idempotency key. */
 static enum err_code apply(struct core *core, const struct op_spec *spec, const void *request,
                            uint64_t now_ns, struct arena *arena, struct core_applied *ret_applied,
                            struct err *err)
 {
+    const struct op_head keyed = {.idempotency = slice_of(&now_ns, sizeof(now_ns)),
+                                  .fingerprint = slice_text("print"),
+                                  .call = 1};
     uint64_t index = core_mark(core).index + 1;
     struct slice bytes;
     struct buf buf;
     bool good;
 
     buf_init(&buf, MIB);
-    good = entry_add(&buf, spec, NULL, request) && entry_seal(&buf, now_ns, index) &&
-           arena_copy(arena, buf_slice(&buf), &bytes);
+    good = entry_add(&buf, spec, spec == &op_enqueue_spec ? &keyed : NULL, request) &&
+           entry_seal(&buf, now_ns, index) && arena_copy(arena, buf_slice(&buf), &bytes);
     buf_done(&buf);
     fuzz_expect(good, "no entry");
     return core_apply(core, index, 1, bytes, arena, ret_applied, err);

@@ -61,7 +61,18 @@ def check_canary(seconds, findings):
     code, output = run([again.group(1), again.group(2)])
     if code == 0 or "canary.c" not in output:
         return f"the command that it gave does not fail: exit code {code}\n{output}"
-    return ""
+    return check_shrink(again.group(2), findings)
+
+
+def check_shrink(finding, folder):
+    """The canary's finding, with more behind it, shrinks to the four letters."""
+    long, small = os.path.join(folder, "long"), os.path.join(folder, "small")
+    os.mkdir(small)
+    with open(finding, "rb") as source, open(long, "wb") as file:
+        file.write(source.read() + b"and more")
+    code, output = run([f"{BUILD}/fuzz/canary", "--shrink", small, long])
+    found = [open(path, "rb").read() for path in glob.glob(f"{small}/*")]
+    return "" if code == 0 and found == [b"bird"] else f"shrinking: exit code {code}, {found}\n{output}"
 
 
 def main():
