@@ -60,7 +60,11 @@
 #define PENDING_SIZE_MAX (64 * MIB)
 #define LOG_WRITES_IN_FLIGHT 2
 #define TICK_JOBS_MAX 1024
-#define SWEEP_JOBS_MAX 1000     /* Rows of cleared and destroyed queues that an entry removes. */
+#define SWEEP_JOBS_MAX 1000 /* Rows of cleared and destroyed queues that an entry removes. */
+#define RATE_MAX 100000
+#define RATE_WINDOW_MS_MAX 86400000
+#define CONCURRENCY_MAX INT32_MAX
+#define WINDOW_TRIM_MAX 64      /* Old claims of a throttled queue that a claim's entry removes. */
 #define CLAIMS_IN_FLIGHT_MAX 64 /* Of one queue. */
 #define READS_WAITING_MAX 1024
 #define WHY_AHEAD_MAX 10000

@@ -61,6 +61,29 @@ static enum err_code load_job(void *context, struct slice key, struct slice valu
     return ERR_NONE;
 }
 
+static enum err_code load_window(void *context, struct slice key, struct slice value,
+                                 struct err *err)
+{
+    struct load *load = context;
+    struct window_row row;
+    struct queue *queue;
+    uint64_t number;
+    uint64_t at_ns;
+
+    arena_clear(&load->arena);
+    if (!pair_key_read(key, &number, &at_ns) || number == 0 || number > load->index->queue_count ||
+        protobuf_read(&window_row_message, value, &load->arena, &row, err) != ERR_NONE ||
+        row.count == 0) {
+        return err_set(err, ERR_CORRUPT, "a row of a queue's claims does not decode");
+    }
+    queue = index_queue(load->index, (uint32_t)number);
+    if (!window_add(&queue->window, at_ns, row.count)) {
+        return err_set(err, ERR_NOMEM, "no memory for the claims of queues");
+    }
+    index_touch(load->index, queue);
+    return ERR_NONE;
+}
+
 static enum err_code load_meta(struct kv *kv, struct arena *arena, struct meta_row *ret_meta,
                                uint64_t *ret_meta_hash, struct err *err)
 {
@@ -98,6 +121,7 @@ enum err_code core_load(struct kv *kv, struct index *index, struct meta_row *ret
     err->code = ERR_NONE;
     if (load_meta(kv, &load.arena, ret_meta, ret_meta_hash, err) != ERR_NONE ||
         kv->scan(kv->self, TABLE_QUEUE, all, load_queue, &load, err) != ERR_NONE ||
+        kv->scan(kv->self, TABLE_WINDOW, all, load_window, &load, err) != ERR_NONE ||
         kv->scan(kv->self, TABLE_JOB, all, load_job, &load, err) != ERR_NONE) {
         goto out;
     }
@@ -107,7 +131,9 @@ enum err_code core_load(struct kv *kv, struct index *index, struct meta_row *ret
     } else if (!index_load_end(index)) {
         (void)err_set(err, ERR_NOMEM, "no memory for the index of ready jobs");
     }
+    index->now_ns = ret_meta->now_ns;
     for (struct queue *queue = index->touched; queue; queue = queue->touched_next) {
+        index_limit_changed(index, queue);
         queue->touched = false;
         if (!index_queue_refresh(index, queue)) {
             (void)err_set(err, ERR_NOMEM, "no memory for the index of queues that are due");

@@ -158,6 +158,9 @@ static enum err_code show_queue(const struct read *read, const struct queue *que
         .failed_total = queue->row.failed_total,
         .draining = queue->row.draining_at != 0,
         .drained = queue->row.drained,
+        .max_concurrency = queue->row.max_concurrency,
+        .rate_limit = queue->row.rate_limit,
+        .rate_window_ms = queue->row.rate_limit ? queue->row.rate_window_ms : 0,
     };
     return ERR_NONE;
 }

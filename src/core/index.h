@@ -12,6 +12,7 @@
 #include "core/heap.h"
 #include "core/map.h"
 #include "core/rows.h"
+#include "core/window.h"
 
 /* What the index keeps of a job's row. */
 struct index_job {
@@ -74,6 +75,8 @@ struct queue {
     uint32_t map_link;
     uint32_t due_place; /* In the heap of queues that are due; 0 = not in it. */
     struct queue_jobs jobs;
+    struct window window;
+    uint32_t claimed;      /* By this entry, under a rate limit. */
     uint64_t stored_hash;  /* Of the row as it is stored; 0 = not yet. */
     uint64_t ready_before; /* queue_ready when the entry began; valid while touched, as the next. */
     struct queue_totals totals_before;
@@ -91,6 +94,7 @@ struct index {
     struct map queue_names;
     struct heap due_queues; /* By queue_due_ns, then number. */
     uint32_t queue_count;
+    uint64_t now_ns;     /* Of the entry that is applied, or the last one. */
     uint64_t live_count; /* Without those that are gone. */
     struct queue *touched;
 };
@@ -153,11 +157,14 @@ void index_undoom(struct index *index, struct queue *queue, const struct queue_j
 /* How many jobs the queue has, in any state. */
 uint64_t queue_count(const struct queue *queue);
 
-/* How many jobs of the queue can be handed out now. */
+/* How many claims pause, concurrency and rate allow, and how many jobs can be handed out: right at
+ * the entry's time when the queue is touched, else as of the last entry that touched it. */
+uint64_t queue_room(const struct queue *queue);
 uint64_t queue_ready(const struct queue *queue);
 
 /* When a tick has something to do for the queue itself: at once while it has rows to remove (1);
- * 0 = never. */
+ * when its rate limit lets pending jobs through again; when the claims under that limit are too old
+ * to matter. 0 = never. Follows from rows alone, not from the present time. */
 uint64_t queue_due_ns(const struct queue *queue);
 
 /* The queue that is due first; NULL when none is. */
@@ -167,8 +174,12 @@ struct queue *index_first_due_queue(const struct index *index);
  * and after the scan at start. False when out of memory. */
 bool index_queue_refresh(struct index *index, struct queue *queue);
 
-/* Notes what queue_ready was, before its first change in an entry. */
+/* Notes what queue_ready was, before its first change in an entry, and brings what depends on the
+ * time up to the entry's. */
 void index_touch(struct index *index, struct queue *queue);
+
+/* The queue's rate limit changed. */
+void index_limit_changed(struct index *index, struct queue *queue);
 
 /* Compares two indexes; ERR_CORRUPT names the first difference. */
 enum err_code index_compare(const struct index *index, const struct index *other,

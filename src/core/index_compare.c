@@ -137,6 +137,22 @@ static bool queue_is_placed(const struct index *index, const struct queue *queue
     return entry->id == queue->number && entry->due_ns == queue_due_ns(queue);
 }
 
+static bool same_window(const struct window *a, const struct window *b)
+{
+    if (a->count != b->count || a->total != b->total) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->count; i++) {
+        struct window_item left = window_at(a, i);
+        struct window_item right = window_at(b, i);
+
+        if (left.at_ns != right.at_ns || left.count != right.count) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum err_code compare_queue(const struct index *index, const struct index *other,
                                    const struct queue *want, struct err *err)
 {
@@ -144,6 +160,10 @@ static enum err_code compare_queue(const struct index *index, const struct index
 
     if (!have || have->number != want->number || !same_row(&have->row, &want->row)) {
         return err_set(err, ERR_CORRUPT, "queue %u differs from its row", want->number);
+    }
+    if (!same_window(&have->window, &want->window) || have->claimed != 0) {
+        return err_set(err, ERR_CORRUPT, "the claims of queue %u differ from its rows",
+                       want->number);
     }
     if (!queue_is_placed(index, have) || queue_due_ns(have) != queue_due_ns(want)) {
         return err_set(err, ERR_CORRUPT, "queue %u is due at another instant than its rows say",

@@ -33,6 +33,7 @@ void index_queues_init(struct index *index)
 void index_queues_done(struct index *index)
 {
     for (uint32_t i = 1; i <= index->queue_count; i++) {
+        window_done(&index_queue(index, i)->window);
         free(index_queue(index, i)->owned_name);
     }
     map_done(&index->queue_names);
@@ -110,9 +111,50 @@ uint64_t queue_count(const struct queue *queue)
     return all;
 }
 
+static uint64_t room_under(uint64_t limit, uint64_t used)
+{
+    return used < limit ? limit - used : 0;
+}
+
+static uint64_t width_ns(const struct queue *queue)
+{
+    return queue->row.rate_window_ms * NS_PER_MS;
+}
+
+uint64_t queue_room(const struct queue *queue)
+{
+    const struct window *window = &queue->window;
+    const struct queue_row *row = &queue->row;
+    uint64_t room = UINT64_MAX;
+
+    if (row->paused) {
+        return 0;
+    }
+    if (row->max_concurrency) {
+        room = room_under(row->max_concurrency, queue->jobs.counts[JOB_ACTIVE]);
+    }
+    if (row->rate_limit) {
+        uint64_t used = window->total - window->past_total + queue->claimed;
+        uint64_t claims = room_under(row->rate_limit, used);
+
+        room = claims < room ? claims : room;
+    }
+    return room;
+}
+
 uint64_t queue_ready(const struct queue *queue)
 {
-    return queue->row.paused ? 0 : queue->jobs.counts[JOB_PENDING];
+    uint64_t pending = queue->jobs.counts[JOB_PENDING];
+    uint64_t room = queue_room(queue);
+
+    return pending < room ? pending : room;
+}
+
+static void look_at_window(const struct index *index, struct queue *queue)
+{
+    if (queue->window.count > 0) {
+        (void)window_used(&queue->window, width_ns(queue), index->now_ns);
+    }
 }
 
 void index_touch(struct index *index, struct queue *queue)
@@ -126,16 +168,37 @@ void index_touch(struct index *index, struct queue *queue)
         queue->row.enqueued_total, queue->row.completed_total, queue->row.failed_total};
     queue->touched_next = index->touched;
     index->touched = queue;
+    look_at_window(index, queue);
+}
+
+void index_limit_changed(struct index *index, struct queue *queue)
+{
+    window_rewind(&queue->window);
+    look_at_window(index, queue);
+}
+
+static bool has_gone(const struct queue *queue)
+{
+    for (uint32_t i = 0; i < LIST_COUNT; i++) {
+        if (queue->jobs.gone[i].head) {
+            return true;
+        }
+    }
+    return false;
 }
 
 uint64_t queue_due_ns(const struct queue *queue)
 {
-    for (uint32_t i = 0; i < LIST_COUNT; i++) {
-        if (queue->jobs.gone[i].head) {
-            return 1;
-        }
+    const struct queue_row *row = &queue->row;
+    uint64_t opens_ns = 0;
+
+    if (has_gone(queue)) {
+        return 1;
     }
-    return 0;
+    if (!row->paused && queue->jobs.counts[JOB_PENDING] > 0 && row->rate_limit) {
+        opens_ns = window_opens_ns(&queue->window, width_ns(queue), row->rate_limit);
+    }
+    return opens_ns ? opens_ns : window_empty_ns(&queue->window, width_ns(queue));
 }
 
 struct queue *index_first_due_queue(const struct index *index)

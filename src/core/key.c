@@ -55,6 +55,25 @@ struct row_key number_row_key(uint64_t number)
     return row;
 }
 
+struct row_key pair_row_key(uint64_t first, uint64_t second)
+{
+    struct row_key row = number_row_key(first);
+
+    write_number(row.bytes + 8, second, 8);
+    row.size = 16;
+    return row;
+}
+
+bool pair_key_read(struct slice bytes, uint64_t *ret_first, uint64_t *ret_second)
+{
+    if (bytes.size != 16) {
+        return false;
+    }
+    *ret_first = read_number(bytes.data, 8);
+    *ret_second = read_number(bytes.data + 8, 8);
+    return true;
+}
+
 bool job_key_read(struct slice bytes, struct job_key *ret_key)
 {
     if (bytes.size < JOB_KEY_SIZE) {

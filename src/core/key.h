@@ -41,6 +41,12 @@ struct row_key job_part_key(struct job_key key, uint32_t number);
 /* One number, 8 bytes. Any thread. */
 struct row_key number_row_key(uint64_t number);
 
+/* Two numbers, 8 + 8 bytes. Any thread. */
+struct row_key pair_row_key(uint64_t first, uint64_t second);
+
+/* The numbers of such a key; false when it is not 16 bytes. Any thread. */
+bool pair_key_read(struct slice bytes, uint64_t *ret_first, uint64_t *ret_second);
+
 /* The job of a table key of at least JOB_KEY_SIZE bytes; false when it is shorter. Any thread. */
 bool job_key_read(struct slice bytes, struct job_key *ret_key);
 

@@ -32,6 +32,11 @@ enum op_code {
     OP_DRAIN = 20,
     OP_CLEAR = 21,
     OP_DESTROY = 22,
+    OP_THROTTLE = 23,
+    OP_UNTHROTTLE = 24,
+    OP_CONCURRENCY = 25,
+    OP_QUEUE_RETENTION = 26,
+    OP_QUEUE_LEASE = 27,
 };
 
 extern const struct op_spec op_enqueue_spec;
@@ -53,6 +58,9 @@ extern const struct op_spec op_priority_spec;
 extern const struct op_spec op_drain_spec;
 extern const struct op_spec op_clear_spec;
 extern const struct op_spec op_destroy_spec;
+extern const struct op_spec op_throttle_spec;
+extern const struct op_spec op_unthrottle_spec;
+extern const struct op_spec op_concurrency_spec;
 
 /* enqueue: reference 3.1 and A5. Defaults are applied by the operation, not by the reader. */
 enum op_enqueue_bit {
@@ -330,6 +338,20 @@ struct op_destroy_reply {
     uint64_t deleted;    /* Jobs in any state. */
 };
 
+/* throttle and concurrency: reference 3.4, 5.4, 5.5 and A10. unthrottle is struct op_queue. */
+struct op_throttle {
+    struct slice queue;
+    int64_t rate;
+    int64_t window_ms;
+};
+
+struct op_concurrency {
+    struct slice queue;
+    int64_t max; /* 0 or less = no limit. */
+};
+
+extern const struct message op_throttle_message;
+extern const struct message op_concurrency_message;
 extern const struct message op_queue_message;
 extern const struct message op_queue_reply_message;
 extern const struct message op_clear_reply_message;

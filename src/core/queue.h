@@ -27,7 +27,10 @@ struct queue_object {
     uint64_t completed_total;
     uint64_t failed_total;
     bool draining;
-    bool drained;           /* Nothing of it is active any more. */
+    bool drained;             /* Nothing of it is active any more. */
+    uint32_t max_concurrency; /* 0 = no limit, like the next. */
+    uint32_t rate_limit;
+    uint64_t rate_window_ms;
     uint64_t throughput_1m; /* Of the node's memory, as the next two: core leaves them out. */
     uint64_t wait_p50_ms;
     uint64_t wait_p99_ms;

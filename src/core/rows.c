@@ -70,6 +70,9 @@ static const struct field queue_fields[] = {
     QUEUE(FIELD_TIME, 13, paused_at),
     QUEUE(FIELD_TIME, 14, draining_at),
     QUEUE(FIELD_BOOL, 15, drained),
+    QUEUE(FIELD_U32, 16, max_concurrency),
+    QUEUE(FIELD_U32, 17, rate_limit),
+    QUEUE(FIELD_U64, 18, rate_window_ms),
     KEPT(19, completed_ms, COMPLETED),
     KEPT(20, dead_ms, DEAD),
     KEPT(21, cancelled_ms, CANCELLED),
@@ -120,6 +123,22 @@ const struct message job_row_message = {
     .fields = job_fields,
     .field_count = ARRAY_COUNT(job_fields),
     .size = sizeof(struct job),
+};
+
+static const struct field window_fields[] = {
+    {
+        .name = "count",
+        .kind = FIELD_U32,
+        .tag = 1,
+        .offset = offsetof(struct window_row, count),
+    },
+};
+
+const struct message window_row_message = {
+    .name = "WindowRow",
+    .fields = window_fields,
+    .field_count = ARRAY_COUNT(window_fields),
+    .size = sizeof(struct window_row),
 };
 
 #define MORE(tag_, kind_, name_)                                                                   \

@@ -78,6 +78,9 @@ struct queue_row {
     bool drained;         /* It drains, and nothing of it was active at the last entry's end. */
     bool destroyed; /* There is no such queue until it is named again; the row keeps its number. */
     struct retention retention;
+    uint32_t max_concurrency; /* Jobs active at most; 0 = no limit. */
+    uint32_t rate_limit;      /* Claims at most in any rate_window_ms; 0 = no limit. */
+    uint64_t rate_window_ms;  /* Also of a limit that was taken away: claims are kept so long. */
 };
 
 /* How an epoch of a lease ended: what a repeated ack or fail is compared with. */
@@ -172,8 +175,14 @@ struct error_row {
     struct slice hostname;
 };
 
+/* Claims of a queue under a rate limit, of all entries of one instant. */
+struct window_row {
+    uint32_t count;
+};
+
 extern const struct message meta_row_message;
 extern const struct message queue_row_message;
+extern const struct message window_row_message;
 extern const struct message job_row_message;
 extern const struct message job_more_message;
 extern const struct message error_row_message;

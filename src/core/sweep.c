@@ -15,34 +15,42 @@ bool sweep_job(struct tx *tx, const struct index_job *gone)
     return true;
 }
 
+struct sweep_step {
+    uint32_t left; /* Rows that may still be removed. */
+    uint32_t swept;
+};
+
 /* False when the rest must wait for another entry. */
-static bool sweep_queue(struct tx *tx, struct queue *queue, uint32_t count_max, uint32_t *swept)
+static bool sweep_queue(struct tx *tx, struct queue *queue, struct sweep_step *step)
 {
     const struct index_job *gone;
 
+    index_touch(tx->index, queue);
     while ((gone = index_first_gone(tx->index, queue)) != NULL) {
-        if (*swept == count_max || !sweep_job(tx, gone)) {
+        if (step->left == 0 || !sweep_job(tx, gone)) {
             return false;
         }
-        (*swept)++;
+        step->left--;
+        step->swept++;
     }
-    return true;
+    step->left -= tx_queue_trim(tx, queue, step->left);
+    return queue->window.past == 0;
 }
 
 uint32_t sweep_queues(struct tx *tx, uint32_t count_max, uint32_t *ret_swept)
 {
+    struct sweep_step step = {.left = count_max};
     struct queue *queue;
-    uint32_t swept = 0;
     bool done = true;
 
     while (done && (queue = index_first_due_queue(tx->index)) != NULL &&
            queue_due_ns(queue) <= tx->now_ns) {
-        done = sweep_queue(tx, queue, count_max, &swept);
+        done = sweep_queue(tx, queue, &step);
         if (!index_queue_refresh(tx->index, queue)) {
             (void)tx_fail(tx, ERR_NOMEM, "no memory for the queues that are due");
         }
         done = done && !tx_failed(tx);
     }
-    *ret_swept = swept;
-    return swept;
+    *ret_swept = step.swept;
+    return count_max - step.left;
 }

@@ -15,7 +15,7 @@ enum table {
     TABLE_DONE,    /* Job key -> struct job with its result: terminal jobs. */
     TABLE_EVENT,  /* 8-byte seq of the first event -> struct event_pack: the events of one entry. */
     TABLE_LOCK,   /* Reserved. */
-    TABLE_WINDOW, /* Reserved. */
+    TABLE_WINDOW, /* Queue number, instant (8 bytes each) -> struct window_row. */
     TABLE_KEPT,   /* 0x00 + key -> struct kept_row; 0x01 + 8-byte number -> struct kept_age. */
     TABLE_COUNT
 };

@@ -30,6 +30,7 @@ void tx_begin(struct tx *tx, struct arena *arena, uint64_t now_ns, uint64_t stat
     tx->arena = arena;
     tx->head = NULL;
     tx->now_ns = now_ns;
+    tx->index->now_ns = now_ns;
     tx->state_hash = state_hash;
     tx->read_left = TX_READ_MAX;
     tx->in_unit = false;

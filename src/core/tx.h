@@ -132,6 +132,17 @@ void tx_queue_clear(struct tx *tx, struct queue *queue);
 /* Strikes all its jobs, also those that are done, and everything that was set for it. */
 void tx_queue_destroy(struct tx *tx, struct queue *queue);
 
+/* The queue, which has a rate limit, hands out a job. */
+void tx_queue_claim(struct tx *tx, struct queue *queue);
+
+/* Removes rows of claims that are too old for the limit, up to `count_max`; returns how many. Not
+ * in a unit, and the operation must not fail after it. */
+uint32_t tx_queue_trim(struct tx *tx, struct queue *queue, uint32_t count_max);
+
+/* Sets the queue's rate limit: 0 = none; then the width is kept, as the claims of the last window
+ * are, should there be a limit again. */
+void tx_queue_limit(struct tx *tx, struct queue *queue, uint32_t rate, uint64_t window_ms);
+
 /* Records an event of the queue. */
 void tx_queue_event(struct tx *tx, const struct queue *queue, enum event_type type,
                     struct slice data);

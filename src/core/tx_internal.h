@@ -4,7 +4,7 @@
 
 #include "core/tx.h"
 
-enum undo_kind { UNDO_ROW, UNDO_INDEX, UNDO_QUEUE, UNDO_QUEUE_NEW, UNDO_DOOM };
+enum undo_kind { UNDO_ROW, UNDO_INDEX, UNDO_QUEUE, UNDO_QUEUE_NEW, UNDO_DOOM, UNDO_CLAIM };
 
 struct undo_row {
     enum table table;
@@ -24,6 +24,7 @@ struct undo_queue {
     struct queue *queue;
     const struct queue_row *row;   /* UNDO_QUEUE. */
     const struct queue_jobs *jobs; /* UNDO_DOOM. */
+    uint32_t claimed;              /* UNDO_CLAIM. */
     bool dirty;
 };
 

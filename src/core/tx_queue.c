@@ -1,4 +1,5 @@
 /* Queues in a transaction: making, changing, clearing, destroying them, and writing them back. */
+#include "base/limits.h"
 #include "core/queue.h"
 #include "core/tx_internal.h"
 
@@ -62,8 +63,79 @@ void tx_queue_destroy(struct tx *tx, struct queue *queue)
         .cleared_below = boundary_now(tx),
         .destroyed_below = boundary_now(tx),
         .destroyed = true,
+        .rate_window_ms = row->rate_window_ms,
     };
     doom(tx, queue, true);
+}
+
+void tx_queue_limit(struct tx *tx, struct queue *queue, uint32_t rate, uint64_t window_ms)
+{
+    tx_queue_edit(tx, queue);
+    queue->row.rate_limit = rate;
+    if (rate > 0) {
+        queue->row.rate_window_ms = window_ms;
+        index_limit_changed(tx->index, queue);
+    }
+}
+
+void tx_queue_claim(struct tx *tx, struct queue *queue)
+{
+    struct undo *undo = tx_failed(tx) ? NULL : tx_push_undo(tx, UNDO_CLAIM);
+
+    if (!undo) {
+        return;
+    }
+    undo->of.queue = (struct undo_queue){.queue = queue, .claimed = queue->claimed};
+    index_touch(tx->index, queue);
+    queue->claimed++;
+}
+
+static struct slice encode_claims(struct tx *tx, uint64_t count)
+{
+    struct window_row row = {.count = (uint32_t)count};
+
+    return tx_encode(tx, &window_row_message, &row);
+}
+
+uint32_t tx_queue_trim(struct tx *tx, struct queue *queue, uint32_t count_max)
+{
+    uint32_t count = 0;
+
+    while (queue->window.past > 0 && count < count_max && !tx_failed(tx)) {
+        struct window_item oldest = window_at(&queue->window, 0);
+        struct row_key key = pair_row_key(queue->number, oldest.at_ns);
+        struct slice value = encode_claims(tx, oldest.count);
+
+        tx_forget(tx, TABLE_WINDOW, &key, row_hash(TABLE_WINDOW, row_key_slice(&key), value));
+        window_pop(&queue->window);
+        count++;
+    }
+    return count;
+}
+
+/* The claims of this entry join those of earlier entries of the same instant. */
+static void write_claims(struct tx *tx, struct queue *queue)
+{
+    struct row_key key = pair_row_key(queue->number, tx->now_ns);
+    uint32_t last = queue->window.count;
+    uint64_t count = queue->claimed;
+    uint64_t hash = 0;
+
+    if (count == 0) {
+        return;
+    }
+    if (last && window_at(&queue->window, last - 1).at_ns == tx->now_ns) {
+        uint64_t before = window_at(&queue->window, last - 1).count;
+
+        hash = row_hash(TABLE_WINDOW, row_key_slice(&key), encode_claims(tx, before));
+        count += before;
+    }
+    if (!window_add(&queue->window, tx->now_ns, queue->claimed)) {
+        (void)tx_fail(tx, ERR_NOMEM, "no memory for the claims of queues");
+    }
+    (void)tx_write_back(tx, TABLE_WINDOW, &key, encode_claims(tx, count), hash);
+    queue->claimed = 0;
+    (void)tx_queue_trim(tx, queue, WINDOW_TRIM_MAX);
 }
 
 static struct queue *add_queue(struct tx *tx, struct slice name)
@@ -134,8 +206,15 @@ void tx_queue_undo(struct tx *tx, const struct undo *undo)
     struct queue *queue = undo->of.queue.queue;
 
     if (undo->kind == UNDO_QUEUE) {
+        bool limited = queue->row.rate_window_ms != undo->of.queue.row->rate_window_ms;
+
         queue->row = *undo->of.queue.row;
         queue->dirty = undo->of.queue.dirty;
+        if (limited) {
+            index_limit_changed(tx->index, queue);
+        }
+    } else if (undo->kind == UNDO_CLAIM) {
+        queue->claimed = undo->of.queue.claimed;
     } else if (undo->kind == UNDO_DOOM) {
         index_undoom(tx->index, queue, undo->of.queue.jobs);
     } else {
@@ -173,8 +252,10 @@ static void write_queue(struct tx *tx, struct queue *queue)
 
 void tx_queues_commit(struct tx *tx)
 {
+    tx->in_unit = false; /* Nothing is undone any more. */
     for (struct queue *queue = tx->index->touched; queue; queue = queue->touched_next) {
         note_drained(tx, queue);
+        write_claims(tx, queue);
         write_queue(tx, queue);
         if (!index_queue_refresh(tx->index, queue)) {
             (void)tx_fail(tx, ERR_NOMEM, "no memory for the queues that are due");

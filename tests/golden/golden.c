@@ -206,13 +206,23 @@ static bool run_op(struct golden *golden, const struct op_spec *spec, struct sli
 static bool run_clock(struct golden *golden, struct slice words)
 {
     struct slice word = golden_word(&words);
-    uint64_t ms;
+    uint64_t ms = 0;
+    uint64_t ns = 0;
     struct err err;
 
-    if (word.size < 2 || json_parse_duration(slice_from(word, 1), &ms, &err) != ERR_NONE) {
+    for (size_t i = 1; i < word.size && word.data[i] >= '0' && word.data[i] <= '9'; i++) {
+        ns = ns * 10 + (uint64_t)(word.data[i] - '0');
+    }
+    if (word.size < 3) {
         return false;
     }
-    golden->now_ns += word.data[0] == '-' ? -(ms * NS_PER_MS) : ms * NS_PER_MS;
+    if (memcmp(word.data + word.size - 2, "ns", 2) != 0) {
+        if (json_parse_duration(slice_from(word, 1), &ms, &err) != ERR_NONE) {
+            return false;
+        }
+        ns = ms * NS_PER_MS;
+    }
+    golden->now_ns += word.data[0] == '-' ? -ns : ns;
     return true;
 }
 

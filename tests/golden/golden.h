@@ -9,7 +9,7 @@
  *                                        request, whose fingerprint is its first line
  *   head key=k1 list                     the same; each operation stands alone
  *   begin, begin unit, ... end           several operations in one entry; as a unit
- *   clock +5s, clock -5s                 moves the time that entries carry
+ *   clock +5s, clock -5s, clock +1ns     moves the time that entries carry
  *   job $1, attempts $1, queues, due, why $1    reads
  *   options retention=1h events_max=5    opens the core anew with these options
  *   reopen                               opens the core anew over the same rows

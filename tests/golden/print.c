@@ -68,6 +68,7 @@ static void print_row(struct golden *golden, const struct change *change)
     const char *table = core_tables(&table_count)[change->table].name;
     struct slice key = row_key_slice(&change->key);
     uint64_t number;
+    uint64_t at_ns;
 
     (void)buf_printf(&golden->out, " %c %s/",
                      !change->existed ? '+'
@@ -80,6 +81,10 @@ static void print_row(struct golden *golden, const struct change *change)
     }
     if (change->table == TABLE_KEPT) {
         print_kept_key(golden, key);
+        return;
+    }
+    if (change->table == TABLE_WINDOW && pair_key_read(key, &number, &at_ns)) {
+        (void)buf_add_slice(&golden->out, queue_name(golden, number));
         return;
     }
     print_job_key(golden, key);

@@ -44,6 +44,7 @@ ON_A_JOB = {"cancel", "retry", "move", "hold", "approve", "reject", "priority"} 
 ON_A_QUEUE = {  # Method and path behind /queues/NAME.
     "pause": ("POST", "/pause"), "resume": ("POST", "/resume"), "drain": ("POST", "/drain"),
     "clear": ("POST", "/clear"), "destroy": ("DELETE", ""),
+    "throttle": ("POST", "/throttle"), "unthrottle": ("DELETE", "/throttle"), "concurrency": ("POST", "/concurrency"),
 }
 OPERATIONS = {"enqueue", "fetch", "ack", "fail", "heartbeat", "delete"} | ON_A_JOB | set(ON_A_QUEUE)
 READS = {"job", "attempts", "queues"}

@@ -275,6 +275,14 @@ static void draw_job_op(struct run *run, uint32_t code, void *request)
     }
 }
 
+/* One width, as a wider window can not bring back claims that a narrower one has let go. */
+static void draw_throttle(struct run *run, struct op_throttle *op)
+{
+    op->queue = draw_queue(run);
+    op->rate = draw(run, MODEL_RATE_MAX + 1);
+    op->window_ms = draw(run, 12) ? 1500 : 0;
+}
+
 static void draw_request(struct run *run, uint32_t code, void *request)
 {
     const struct model_job *job;
@@ -306,6 +314,14 @@ static void draw_request(struct run *run, uint32_t code, void *request)
     case OP_TICK:
         core_tick(run->core, request);
         break;
+    case OP_THROTTLE:
+        draw_throttle(run, request);
+        break;
+    case OP_CONCURRENCY:
+        ((struct op_concurrency *)request)->queue = draw_queue(run);
+        ((struct op_concurrency *)request)->max = (int64_t)draw(run, 12) - 2;
+        break;
+    case OP_UNTHROTTLE:
     case OP_PAUSE:
     case OP_RESUME:
     case OP_DRAIN:
@@ -325,8 +341,9 @@ static uint32_t draw_code(struct run *run, bool in_unit)
         OP_ACK,     OP_ACK,      OP_FAIL,    OP_FAIL,    OP_HEARTBEAT, OP_CANCEL, OP_TICK,
         OP_TICK,    OP_RETRY,    OP_DELETE,  OP_MOVE,    OP_HOLD,      OP_HOLD,   OP_APPROVE,
         OP_REJECT,  OP_PRIORITY, OP_FETCH,   OP_ACK,     OP_ACK};
-    static const uint8_t queue_codes[] = {OP_RESUME, OP_RESUME, OP_RESUME, OP_PAUSE,
-                                          OP_DRAIN,  OP_CLEAR,  OP_DESTROY};
+    static const uint8_t queue_codes[] = {OP_RESUME,   OP_RESUME,     OP_RESUME,     OP_PAUSE,
+                                          OP_DRAIN,    OP_CLEAR,      OP_DESTROY,    OP_THROTTLE,
+                                          OP_THROTTLE, OP_UNTHROTTLE, OP_CONCURRENCY};
     uint32_t code = draw(run, 25) ? codes[draw(run, ARRAY_COUNT(codes))]
                                   : queue_codes[draw(run, ARRAY_COUNT(queue_codes))];
 
@@ -547,6 +564,8 @@ static void compare_queue(struct run *run, const struct queue_object *have)
     if (at == model->queue_count || have->paused != model->queues[at].paused ||
         have->draining != model->queues[at].draining ||
         have->drained != (have->draining && have->active == 0) ||
+        have->max_concurrency != model->queues[at].max_concurrency ||
+        have->rate_limit != model->queues[at].rate_limit ||
         have->created_at != model->queues[at].created_at ||
         have->enqueued_total != model->queues[at].enqueued ||
         have->completed_total != model->queues[at].completed ||

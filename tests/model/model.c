@@ -57,6 +57,15 @@ static uint32_t find_queue(struct model *model, struct slice name)
     return UINT32_MAX;
 }
 
+/* Claims of the past count for a limit that is set later. */
+static void start_queue(const struct model *model, struct model_queue *queue)
+{
+    struct model_queue old = *queue;
+
+    *queue = (struct model_queue){.exists = true, .created_at = model->now_ns};
+    memcpy(queue->claims, old.claims, sizeof(queue->claims));
+}
+
 static uint32_t make_queue(struct model *model, struct slice name)
 {
     uint32_t at = find_queue(model, name);
@@ -68,7 +77,7 @@ static uint32_t make_queue(struct model *model, struct slice name)
         at = model->queue_count++;
     }
     assert(at < MODEL_QUEUES_MAX);
-    model->queues[at] = (struct model_queue){.exists = true, .created_at = model->now_ns};
+    start_queue(model, &model->queues[at]);
     set_text(&model->queues[at].name, name);
     return at;
 }
@@ -232,6 +241,32 @@ static void claim(struct model *model, const struct op_fetch *op, struct model_j
     }
 }
 
+/* May one more job be handed out? */
+static bool is_open(const struct model *model, uint32_t queue)
+{
+    const struct model_queue *at = &model->queues[queue];
+    uint32_t used = 0;
+
+    if (at->paused ||
+        (at->max_concurrency && model_count(model, queue, JOB_ACTIVE) >= at->max_concurrency)) {
+        return false;
+    }
+    while (used < at->rate_limit && at->claims[used] + at->window_ns > model->now_ns) {
+        used++;
+    }
+    return at->rate_limit == 0 || used < at->rate_limit;
+}
+
+static void note_claim(struct model *model, uint32_t queue)
+{
+    struct model_queue *at = &model->queues[queue];
+
+    if (at->rate_limit) {
+        memmove(at->claims + 1, at->claims, sizeof(at->claims) - sizeof(at->claims[0]));
+        at->claims[0] = model->now_ns;
+    }
+}
+
 static uint16_t fetch(struct model *model, const struct op_fetch *op, struct op_fetch_reply *reply)
 {
     uint32_t wanted = op->count < 1 ? 1 : op->count > 512 ? 512 : (uint32_t)op->count;
@@ -242,7 +277,7 @@ static uint16_t fetch(struct model *model, const struct op_fetch *op, struct op_
     for (uint32_t i = 0; i < op->queues.count; i++) {
         uint32_t queue = find_queue(model, ((const struct slice *)op->queues.items)[i]);
 
-        while (queue != UINT32_MAX && !model->queues[queue].paused && count < wanted) {
+        while (queue != UINT32_MAX && is_open(model, queue) && count < wanted) {
             struct model_job *job = next_ready(model, queue);
             bool is_expired = job && job->expire_at && job->expire_at <= model->now_ns;
 
@@ -254,6 +289,7 @@ static uint16_t fetch(struct model *model, const struct op_fetch *op, struct op_
                 end(model, job, JOB_DEAD);
                 expired++;
             } else {
+                note_claim(model, queue);
                 claim(model, op, job, &jobs[count++]);
             }
         }
@@ -752,6 +788,35 @@ static uint16_t destroy(struct model *model, const struct op_queue *op,
     return REPLY_NONE;
 }
 
+static uint16_t limit(struct model *model, uint32_t code, const void *request,
+                      struct op_queue_reply *reply)
+{
+    const struct op_throttle *throttle = request;
+    const struct op_concurrency *concurrency = request;
+    struct slice name = ((const struct op_queue *)request)->queue;
+    bool bad = code == OP_THROTTLE && (throttle->rate <= 0 || throttle->window_ms <= 0);
+    struct model_queue *queue;
+
+    if (name.size == 0 || bad) {
+        return REPLY_VALIDATION_ERROR;
+    }
+    reply->status = slice_text("ok");
+    if (code == OP_UNTHROTTLE) {
+        if (find_queue(model, name) != UINT32_MAX) {
+            model->queues[find_queue(model, name)].rate_limit = 0;
+        }
+        return REPLY_NONE;
+    }
+    queue = &model->queues[make_queue(model, name)];
+    if (code == OP_THROTTLE) {
+        queue->rate_limit = (uint32_t)throttle->rate;
+        queue->window_ns = (uint64_t)throttle->window_ms * NS_PER_MS;
+    } else {
+        queue->max_concurrency = concurrency->max > 0 ? (uint32_t)concurrency->max : 0;
+    }
+    return REPLY_NONE;
+}
+
 static uint16_t change_queue(struct model *model, uint32_t code, const struct op_queue *op,
                              void *ret_reply)
 {
@@ -789,6 +854,10 @@ uint16_t model_apply(struct model *model, uint32_t code, const void *request, vo
         return cancel(model, request, reply);
     case OP_TICK:
         return tick(model, reply);
+    case OP_THROTTLE:
+    case OP_UNTHROTTLE:
+    case OP_CONCURRENCY:
+        return limit(model, code, request, reply);
     case OP_DESTROY:
         return destroy(model, request, reply);
     case OP_PAUSE:

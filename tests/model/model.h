@@ -11,6 +11,7 @@
 
 #define MODEL_JOBS_MAX 30000
 #define MODEL_QUEUES_MAX 16
+#define MODEL_RATE_MAX 8
 #define MODEL_TEXT_MAX 64
 #define MODEL_RECORDS_MAX 50
 
@@ -69,6 +70,10 @@ struct model_queue {
     bool exists; /* It was not destroyed. */
     bool paused;
     bool draining;
+    uint32_t max_concurrency;
+    uint32_t rate_limit;
+    uint64_t window_ns;
+    uint64_t claims[MODEL_RATE_MAX]; /* Instants of the last ones under the limit, newest first. */
     uint64_t created_at;
     uint64_t enqueued;
     uint64_t completed;

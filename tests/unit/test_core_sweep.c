@@ -1,6 +1,7 @@
 /* What a clear or destroy leaves behind goes in bounded entries, the same on every replica,
  * whatever fails on the way. */
 #include "base/limits.h"
+#include "core/tables.h"
 #include "tests/unit/core_fixture.h"
 
 #include <stdio.h>
@@ -213,6 +214,62 @@ static void test_error_records_bound_a_sweep(void **state)
     core_fixture_done(&fixture);
 }
 
+static enum err_code count_row(void *context, struct slice key, struct slice value, struct err *err)
+{
+    (void)key;
+    (void)value;
+    (void)err;
+    ++*(uint32_t *)context;
+    return ERR_NONE;
+}
+
+static uint32_t count_claims(struct core_fixture *fixture)
+{
+    uint32_t count = 0;
+
+    assert_int_equal(fixture->fault.kv.scan(fixture->fault.kv.self, TABLE_WINDOW, slice_of(NULL, 0),
+                                            count_row, &count, &fixture->err),
+                     ERR_NONE);
+    return count;
+}
+
+static void fetch_one(struct core_fixture *fixture)
+{
+    const struct op_fetch_reply *reply =
+        core_fixture_run(fixture, "fetch", "{\"queues\":[\"q\"]}")->reply;
+
+    assert_int_equal(reply->jobs.count, 1);
+    fixture->now_ns++;
+}
+
+/* Claims that have left the window go with the next ones, WINDOW_TRIM_MAX an entry, and the rest
+ * with a tick when no more come. */
+static void test_old_claims_go(void **state)
+{
+    struct core_fixture fixture;
+
+    (void)state;
+    core_fixture_init(&fixture);
+    enqueue_many(&fixture, 3 * WINDOW_TRIM_MAX, "{\"queue\":\"q\"}");
+    (void)core_fixture_run(&fixture, "throttle",
+                           "{\"queue\":\"q\",\"rate\":1000,\"window_ms\":1000}");
+    for (uint32_t i = 0; i < 2 * WINDOW_TRIM_MAX; i++) {
+        fetch_one(&fixture);
+    }
+    assert_int_equal(count_claims(&fixture), 2 * WINDOW_TRIM_MAX);
+    fixture.now_ns += 2 * NS_PER_SECOND;
+    fetch_one(&fixture);
+    assert_int_equal(count_claims(&fixture), WINDOW_TRIM_MAX + 1);
+    core_fixture_check(&fixture);
+    fixture.now_ns += 2 * NS_PER_SECOND;
+    assert_true(is_due(&fixture));
+    (void)tick(&fixture);
+    assert_int_equal(count_claims(&fixture), 0);
+    assert_false(is_due(&fixture));
+    core_fixture_check(&fixture);
+    core_fixture_done(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_restarts_change_nothing),
         cmocka_unit_test(test_store_failures_stop_the_replica),
         cmocka_unit_test(test_error_records_bound_a_sweep),
+        cmocka_unit_test(test_old_claims_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

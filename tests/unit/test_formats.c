@@ -332,6 +332,7 @@ static void test_row_tables(void **state)
     compare_fields(&pages.page, "queue", &queue_row_message);
     compare_fields(&pages.page, "job", &job_row_message);
     compare_fields(&pages.page, "more", &job_more_message);
+    compare_fields(&pages.page, "window", &window_row_message);
     compare_fields(&pages.page, "error", &error_row_message);
     compare_fields(&pages.page, "event", &event_pack_message);
     compare_fields(&pages.page, "EventRow", &event_message);

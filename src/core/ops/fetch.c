@@ -123,15 +123,19 @@ static uint64_t lease_ms_of(const struct op_fetch *op)
     return op->timeout > 0 ? (uint64_t)op->timeout * 1000 : LEASE_MS_DEFAULT;
 }
 
-/* How many jobs can be delivered at most: bounds the reply's list. */
-static uint32_t count_ready(const struct tx *tx, const struct op_fetch *op, uint32_t count_max)
+/* How many jobs can be delivered at most: bounds the reply's list. A rate limit looks at the time,
+ * so its queue is touched. */
+static uint32_t count_ready(struct tx *tx, const struct op_fetch *op, uint32_t count_max)
 {
     const struct slice *names = op->queues.items;
     uint64_t ready = 0;
 
     for (uint32_t i = 0; i < op->queues.count; i++) {
-        const struct queue *queue = index_queue_find(tx->index, names[i]);
+        struct queue *queue = index_queue_find(tx->index, names[i]);
 
+        if (queue && queue->row.rate_limit) {
+            index_touch(tx->index, queue);
+        }
         ready += queue ? queue_ready(queue) : 0;
     }
     return ready < count_max ? (uint32_t)ready : count_max;
@@ -166,7 +170,7 @@ static void read_parts(struct tx *tx, const struct job *job, struct op_fetch_job
     }
 }
 
-static void deliver(struct tx *tx, struct claim *claim, const struct queue *queue, struct job *job)
+static void deliver(struct tx *tx, struct claim *claim, struct queue *queue, struct job *job)
 {
     struct op_fetch_job *reply = &claim->jobs[claim->count++];
 
@@ -179,6 +183,9 @@ static void deliver(struct tx *tx, struct claim *claim, const struct queue *queu
     job->worker_id = claim->op->worker_id;
     job->hostname = claim->op->hostname;
     job_save(tx, job, JOB_PENDING);
+    if (queue->row.rate_limit) {
+        tx_queue_claim(tx, queue);
+    }
     *reply = (struct op_fetch_job){
         .job_id = tx_job_id(tx, job->key),
         .queue = queue->row.name,
@@ -241,7 +248,7 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
     for (uint32_t i = 0; i < op->queues.count; i++) {
         struct queue *queue = index_queue_find(tx->index, names[i]);
 
-        while (queue && !queue->row.paused && claim.count < claim.count_max &&
+        while (queue && queue_room(queue) > 0 && claim.count < claim.count_max &&
                take_first(tx, &claim, queue)) {
         }
     }
