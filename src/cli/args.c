@@ -17,7 +17,7 @@ static bool is_digits(const char *text)
     return *text && strspn(text, "0123456789") == strlen(text);
 }
 
-static bool is_word(const struct words *words, const char *text, size_t size)
+static bool has_word(const struct words *words, const char *text, size_t size)
 {
     for (uint32_t i = 0; i < words->count; i++) {
         if (words->names[i] && strlen(words->names[i]) == size &&
@@ -28,13 +28,62 @@ static bool is_word(const struct words *words, const char *text, size_t size)
     return false;
 }
 
-static bool are_words(const struct words *words, const char *text)
+static bool is_any(const struct flag *flag, const char *text)
+{
+    (void)flag;
+    (void)text;
+    return true;
+}
+
+static bool is_switch(const struct flag *flag, const char *text)
+{
+    (void)flag;
+    return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+}
+
+static bool is_number(const struct flag *flag, const char *text)
+{
+    (void)flag;
+    return json_type_of(slice_text(text)) == JSON_NUMBER;
+}
+
+/* Some members take whole seconds too (unique_period); the server knows which. */
+static bool is_duration(const struct flag *flag, const char *text)
+{
+    uint64_t ms;
+
+    return (*text && !json_parse_duration(slice_text(text), &ms, NULL)) ||
+           (flag->place == FLAG_BODY && is_digits(text));
+}
+
+static bool is_time(const struct flag *flag, const char *text)
+{
+    uint64_t ns;
+
+    (void)flag;
+    return json_parse_time(slice_text(text), &ns);
+}
+
+static bool is_since(const struct flag *flag, const char *text)
+{
+    uint64_t ms;
+
+    return is_time(flag, text) || (*text && !json_parse_duration(slice_text(text), &ms, NULL));
+}
+
+static bool is_word(const struct flag *flag, const char *text)
+{
+    return has_word(flag->words, text, strlen(text)) ||
+           (flag->place == FLAG_BODY && is_digits(text));
+}
+
+static bool are_words(const struct flag *flag, const char *text)
 {
     size_t size;
 
     do {
         size = strcspn(text, ",");
-        if (!is_word(words, text, size)) {
+        if (!has_word(flag->words, text, size)) {
             return false;
         }
         text += size + 1;
@@ -42,74 +91,39 @@ static bool are_words(const struct words *words, const char *text)
     return true;
 }
 
-static bool is_duration(const char *text)
+static bool is_json(const struct flag *flag, const char *text)
 {
-    uint64_t ms;
-
-    return *text && !json_parse_duration(slice_text(text), &ms, NULL);
+    (void)flag;
+    return json_type_of(slice_text(text)) != JSON_BAD;
 }
 
-static bool is_time(const char *text)
+static bool is_pairs(const struct flag *flag, const char *text)
 {
-    uint64_t ns;
-
-    return json_parse_time(slice_text(text), &ns);
-}
-
-static bool is_pairs(const char *text)
-{
+    (void)flag;
     if (*text == '{') {
         return json_type_of(slice_text(text)) == JSON_OBJECT;
     }
     return strchr(text, '=') && *text != '=';
 }
 
-static bool is_valid(const struct flag *flag, const char *text)
-{
-    switch (flag->kind) {
-    case FLAG_SWITCH:
-        return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
-    case FLAG_NUMBER:
-        return json_type_of(slice_text(text)) == JSON_NUMBER;
-    case FLAG_DURATION:
-        /* Some members take whole seconds too (unique_period); the server knows which. */
-        return is_duration(text) || (flag->place == FLAG_BODY && is_digits(text));
-    case FLAG_TIME:
-        return is_time(text);
-    case FLAG_SINCE:
-        return is_time(text) || is_duration(text);
-    case FLAG_WORD:
-        return is_word(flag->words, text, strlen(text)) ||
-               (flag->place == FLAG_BODY && is_digits(text));
-    case FLAG_WORDS:
-        return are_words(flag->words, text);
-    case FLAG_JSON:
-        return json_type_of(slice_text(text)) != JSON_BAD;
-    case FLAG_PAIRS:
-        return is_pairs(text);
-    default:
-        return true;
-    }
-}
+struct kind_row {
+    bool (*is_valid)(const struct flag *flag, const char *text);
+    const char *wanted;
+};
 
-static const char *wanted(enum flag_kind kind)
-{
-    static const char *const texts[FLAG_KIND_COUNT] = {
-        [FLAG_SWITCH] = "true or false",
-        [FLAG_TEXT] = "a text",
-        [FLAG_NUMBER] = "a number",
-        [FLAG_DURATION] = "a duration like 90s, 1h30m or 7d",
-        [FLAG_TIME] = "a time like 2026-11-25T21:45:00Z",
-        [FLAG_SINCE] = "a time like 2026-11-25T21:45:00Z or an age like 2h",
-        [FLAG_WORD] = "one of its words",
-        [FLAG_WORDS] = "a list of its words",
-        [FLAG_JSON] = "JSON",
-        [FLAG_PAIRS] = "KEY=VALUE or a JSON object",
-        [FLAG_TEXTS] = "a text",
-    };
-
-    return texts[kind];
-}
+static const struct kind_row kinds[FLAG_KIND_COUNT] = {
+    [FLAG_SWITCH] = {is_switch, "true or false"},
+    [FLAG_TEXT] = {is_any, "a text"},
+    [FLAG_NUMBER] = {is_number, "a number"},
+    [FLAG_DURATION] = {is_duration, "a duration like 90s, 1h30m or 7d"},
+    [FLAG_TIME] = {is_time, "a time like 2026-11-25T21:45:00Z"},
+    [FLAG_SINCE] = {is_since, "a time like 2026-11-25T21:45:00Z or an age like 2h"},
+    [FLAG_WORD] = {is_word, "one of its words"},
+    [FLAG_WORDS] = {are_words, "a list of its words"},
+    [FLAG_JSON] = {is_json, "JSON"},
+    [FLAG_PAIRS] = {is_pairs, "KEY=VALUE or a JSON object"},
+    [FLAG_TEXTS] = {is_any, "a text"},
+};
 
 static enum err_code refuse_value(const struct flag *flag, const char *text, struct err *err)
 {
@@ -120,7 +134,7 @@ static enum err_code refuse_value(const struct flag *flag, const char *text, str
                        flag_spelling(flag->name, name), text, flag_value(flag, value));
     }
     return err_set(err, ERR_INVALID, "--%s: '%.60s' is not %s", flag_spelling(flag->name, name),
-                   text, wanted(flag->kind));
+                   text, kinds[flag->kind].wanted);
 }
 
 /* --- Flags ---------------------------------------------------------------------------------------
@@ -198,7 +212,7 @@ static enum err_code take_flag(const struct flag_list *list, int argc, char **ar
         }
         inside = argv[++*at];
     }
-    if (!is_valid(flag, inside)) {
+    if (!kinds[flag->kind].is_valid(flag, inside)) {
         return refuse_value(flag, inside, err);
     }
     *ret_given = (struct given){.flag = flag, .value = inside};

@@ -11,17 +11,26 @@
 #define LABEL_WIDTH 14
 #define INDENT 2
 
+/* Labels are ours, or the name of a member that we do not know. */
+static void add_label(struct session *session, const char *label)
+{
+    size_t start = session->out.size + INDENT;
+    uint32_t width;
+
+    (void)buf_add_text(&session->out, "  ");
+    plain_add(&session->out, slice_text(label));
+    width = plain_width(slice_from(buf_slice(&session->out), start));
+    (void)buf_printf(&session->out, "%*s ", width < LABEL_WIDTH ? (int)(LABEL_WIDTH - width) : 0,
+                     "");
+}
+
 void page_text(struct session *session, const char *label, enum paint paint, struct slice text)
 {
-    struct buf *lines = &session->lines;
-
     if (text.size == 0) {
         return;
     }
-    buf_clear(lines);
-    plain_add(lines, text);
-    (void)buf_printf(&session->out, "  %-*s ", LABEL_WIDTH, label);
-    paint_add(&session->out, session->screen.colour, paint, buf_slice(lines));
+    add_label(session, label);
+    session_paint(session, paint, text);
     (void)buf_add_byte(&session->out, '\n');
 }
 
@@ -65,10 +74,8 @@ void page_lines(struct session *session, enum paint paint, struct slice text, ui
             (void)buf_add_byte(&session->out, '\n');
             return;
         }
-        buf_clear(&session->lines);
-        plain_add(&session->lines, line);
         (void)buf_add_text(&session->out, "      ");
-        paint_add(&session->out, session->screen.colour, paint, buf_slice(&session->lines));
+        session_paint(session, paint, line);
         (void)buf_add_byte(&session->out, '\n');
     }
 }
@@ -94,7 +101,6 @@ static void write_string(struct writer *writer)
 {
     const uint8_t *start = writer->cursor.at;
     struct slice raw, quoted;
-    struct buf text;
     enum paint paint;
 
     (void)json_scan_string(&writer->cursor, &raw);
@@ -104,10 +110,7 @@ static void write_string(struct writer *writer)
         paint_add(writer->out, writer->colour, paint, quoted);
         return;
     }
-    buf_init(&text, quoted.size * 12 + 1);
-    plain_add(&text, quoted);
-    paint_add(writer->out, writer->colour, paint, buf_slice(&text));
-    buf_done(&text);
+    paint_plain_add(writer->out, writer->colour, paint, quoted);
 }
 
 /* Everything but strings. */

@@ -5,7 +5,7 @@
 
 #include "cli/session.h"
 
-/* "  Queue          mail". Nothing when the text is empty. */
+/* "  Queue          mail", both made harmless. Nothing when the text is empty. */
 void page_text(struct session *session, const char *label, enum paint paint, struct slice text);
 
 /* The same with a printf, at most 255 bytes of it. */

@@ -81,15 +81,30 @@ void screen_init(struct screen *screen)
     screen->columns = screen->out_terminal ? columns_of(stdout) : 0;
 }
 
+static bool paint_begin(struct buf *buf, bool colour, enum paint paint, struct slice text)
+{
+    bool painted = colour && paint != PAINT_NONE && text.size > 0;
+
+    if (painted) {
+        (void)buf_printf(buf, "\x1b[%sm", codes[paint]);
+    }
+    return painted;
+}
+
 void paint_add(struct buf *buf, bool colour, enum paint paint, struct slice text)
 {
-    if (!colour || paint == PAINT_NONE || text.size == 0) {
-        (void)buf_add_slice(buf, text);
-        return;
-    }
-    (void)buf_printf(buf, "\x1b[%sm", codes[paint]);
+    bool painted = paint_begin(buf, colour, paint, text);
+
     (void)buf_add_slice(buf, text);
-    (void)buf_add_text(buf, "\x1b[0m");
+    (void)buf_add_text(buf, painted ? "\x1b[0m" : "");
+}
+
+void paint_plain_add(struct buf *buf, bool colour, enum paint paint, struct slice text)
+{
+    bool painted = paint_begin(buf, colour, paint, text);
+
+    plain_add(buf, text);
+    (void)buf_add_text(buf, painted ? "\x1b[0m" : "");
 }
 
 enum paint paint_of(struct slice word)
@@ -119,25 +134,26 @@ void screen_write(struct screen *screen, struct buf *buf)
     buf_clear(buf);
 }
 
-void screen_write_json(FILE *file, bool terminal, struct slice json)
+void screen_write_json(struct screen *screen, FILE *file, struct slice json)
 {
+    bool terminal = file == screen->out ? screen->out_terminal : screen->err_terminal;
     struct buf buf;
     struct slice line;
 
     while (json.size > 0 && json.data[json.size - 1] == '\n') {
         json.size--;
     }
-    if (!terminal) {
-        (void)fwrite(json.data, 1, json.size, file);
-        (void)fputc('\n', file);
-        return;
-    }
     buf_init(&buf, SIZE_MAX / 2);
-    while (plain_next_line(&json, &line)) {
+    if (!terminal) {
+        write_all(screen, file, json);
+        (void)buf_add_byte(&buf, '\n');
+    }
+    while (terminal && plain_next_line(&json, &line)) {
         plain_add(&buf, line);
         (void)buf_add_byte(&buf, '\n');
     }
-    (void)fwrite(buf.data, 1, buf.size, file);
+    write_all(screen, file, buf_slice(&buf));
+    screen->failed = screen->failed || buf.failed;
     buf_done(&buf);
 }
 

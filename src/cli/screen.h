@@ -44,17 +44,20 @@ void screen_init(struct screen *screen);
 /* Appends a text that is harmless already, painted where `colour`. Any thread. */
 void paint_add(struct buf *buf, bool colour, enum paint paint, struct slice text);
 
+/* The same for a text of anybody's, which is made harmless. Any thread. */
+void paint_plain_add(struct buf *buf, bool colour, enum paint paint, struct slice text);
+
 /* The colour of a job's state, a health or an outcome; PAINT_NONE for unknown words. Any thread. */
 enum paint paint_of(struct slice word);
 
 /* Writes the bytes to out, taking away a progress line first, and empties the buffer. */
 void screen_write(struct screen *screen, struct buf *buf);
 
-/* Writes JSON as it came and a line end. On a terminal, characters that could do harm are written
- * as JSON's escapes, which mean the same. */
-void screen_write_json(FILE *file, bool terminal, struct slice json);
+/* Writes JSON as it came and a line end, to out or to err. On a terminal, characters that could do
+ * harm are written as JSON's escapes, which mean the same. */
+void screen_write_json(struct screen *screen, FILE *file, struct slice json);
 
-/* One line on err for people; taken away a progress line first. Not for texts of others: make them
+/* One line on err for people, taking away a progress line first. Not for texts of others: make them
  * harmless before. */
 void screen_say(struct screen *screen, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -73,7 +73,14 @@ struct answer session_ask(struct session *session, const struct request *request
     struct client_reply reply;
     char method[8];
 
-    assert(route);
+    assert(route && !request->params[0] == !strchr(route, '{'));
+    if (session->body.failed) {
+        /* Half of a request is none. */
+        (void)err_set(&answer.err, ERR_NOMEM, "no memory for the request");
+        session->client.failure = CLIENT_OTHER;
+        answer.exit = EXIT_REFUSED;
+        return answer;
+    }
     (void)snprintf(method, sizeof(method), "%.*s", (int)strcspn(route, " "), route);
     write_path(session, request);
     call.method = method;
@@ -141,7 +148,7 @@ static void report_json(struct session *session, const struct answer *answer)
     struct buf *out = &session->lines;
 
     if (answer->status && answer->json.size > 0) {
-        screen_write_json(session->screen.err, session->screen.err_terminal, answer->body);
+        screen_write_json(&session->screen, session->screen.err, answer->body);
         return;
     }
     buf_clear(out);
@@ -157,7 +164,7 @@ static void report_json(struct session *session, const struct answer *answer)
         json_write_text(out, slice_text(answer->err.text));
     }
     (void)buf_printf(out, ",\"code\":\"%s\"}", answer->status ? "HTTP_ERROR" : "NO_SERVER");
-    screen_write_json(session->screen.err, session->screen.err_terminal, buf_slice(out));
+    screen_write_json(&session->screen, session->screen.err, buf_slice(out));
 }
 
 /* The server's text says already what it is about. */
@@ -226,8 +233,13 @@ int session_misuse(struct session *session, const char *format, ...)
 int session_print_json(struct session *session, const struct answer *answer)
 {
     screen_progress_end(&session->screen);
-    screen_write_json(session->screen.out, session->screen.out_terminal, answer->body);
+    screen_write_json(&session->screen, session->screen.out, answer->body);
     return EXIT_DONE;
+}
+
+void session_paint(struct session *session, enum paint paint, struct slice text)
+{
+    paint_plain_add(&session->out, session->screen.colour, paint, text);
 }
 
 int session_flush(struct session *session)

@@ -56,6 +56,9 @@ int session_misuse(struct session *session, const char *format, ...)
 /* Prints the answer's body as it came. Returns EXIT_DONE. */
 int session_print_json(struct session *session, const struct answer *answer);
 
+/* Appends a text of anybody's to session->out, harmless and painted. */
+void session_paint(struct session *session, enum paint paint, struct slice text);
+
 /* Writes what is in session->out. Returns EXIT_DONE. */
 int session_flush(struct session *session);
 

@@ -116,6 +116,20 @@ def lines_of(data):
     return text.decode().splitlines()
 
 
+HOSTILE = "\x1b[2J\x1b]0;owned\x07\x1b[31mred\r\nFAKE LINE\x08\x7f\u009b31m\u202eesrever\u2066\u200b\ufeff\ud83d\ude00"
+
+
+def check_harmless(data, what):
+    """Only colours of ours may be left of what a terminal obeys."""
+    text = SGR.sub(b"", data).replace(ERASE, b"").decode()
+    for character in text:
+        point = ord(character)
+        bad = (point < 0x20 and character != "\n") or 0x7f <= point <= 0x9f or point in (0x200b, 0x202e, 0x2066, 0xfeff)
+        check(not bad, f"{what}: {character!r} in {short(text)}")
+    check(b"\x1b[2J" not in data and b"\x1b]" not in data, what)
+    check("\nFAKE LINE" not in text, f"{what}: a line of somebody else's")
+
+
 class Canned:
     """A server that gives the answers of a test, by "METHOD path", and remembers what it was asked. An answer is a
     function of the request, or (status, body) or a body; of a list one after the other, the last one again and again.
@@ -124,6 +138,7 @@ class Canned:
     def __init__(self, answers):
         self.answers = dict(answers)
         self.asked = []
+        self.length = None  # What replies claim to be long, if it is not the truth.
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -137,7 +152,7 @@ class Canned:
                 status, body = outer.find(request)
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
+                self.send_header("Content-Length", str(outer.length or len(data)))
                 self.end_headers()
                 self.wfile.write(data)
 
@@ -187,5 +202,5 @@ def refuse(status, code, text="it is so", **more):
     return (status, {"error": text, "code": code, **more})
 
 
-__all__ = ["ERASE", "SGR", "SLOW", "Canned", "Failure", "Run", "Terminal", "environment", "lines_of", "refuse", "run",
-           "screen", "turns"]
+__all__ = ["ERASE", "HOSTILE", "SGR", "SLOW", "Canned", "Failure", "Run", "Terminal", "check_harmless", "environment",
+           "lines_of", "refuse", "run", "screen", "turns"]

@@ -70,10 +70,7 @@ static void print_done(struct session *session, const char *id, const struct ans
     } else if (!session->screen.quiet) {
         plain_add(&session->out, slice_text(id));
         (void)buf_add_byte(&session->out, ' ');
-        buf_clear(&session->lines);
-        plain_add(&session->lines, status.size ? status : slice_text("done"));
-        paint_add(&session->out, session->screen.colour, paint_of(status),
-                  buf_slice(&session->lines));
+        session_paint(session, paint_of(status), status.size ? status : slice_text("done"));
         (void)buf_add_byte(&session->out, '\n');
         (void)session_flush(session);
     }

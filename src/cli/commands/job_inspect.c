@@ -122,13 +122,7 @@ static void show_others(struct session *session, struct slice job)
 
     while (json_walk_next(&walk, &name, &value)) {
         if (!is_known(name)) {
-            size_t size = name.size < sizeof(label) - 1 ? name.size : sizeof(label) - 1;
-
-            for (size_t i = 0; i < size; i++) {
-                label[i] =
-                    plain_is_safe(name.data[i]) && name.data[i] < 0x80 ? (char)name.data[i] : '?';
-            }
-            label[size] = 0;
+            (void)snprintf(label, sizeof(label), "%.*s", (int)name.size, (const char *)name.data);
             page_text(session, label, PAINT_NONE, value);
         }
     }
@@ -144,9 +138,7 @@ static void show_state(struct session *session, struct slice job)
     char age[HUMAN_TEXT_MAX];
 
     (void)buf_printf(&session->out, "  %-14s ", "State");
-    buf_clear(&session->lines);
-    plain_add(&session->lines, state);
-    paint_add(&session->out, session->screen.colour, paint_of(state), buf_slice(&session->lines));
+    session_paint(session, paint_of(state), state);
     if (due_ns && (slice_is(state, "retrying") || slice_is(state, "scheduled"))) {
         (void)buf_printf(&session->out, ", runs %s", human_age(due_ns, session->now_ns, age));
     }
@@ -311,9 +303,7 @@ static void show_steps(struct session *session, struct slice job)
 
 static void show_job(struct session *session, struct slice job)
 {
-    buf_clear(&session->lines);
-    plain_add(&session->lines, session_text(session, job, "id"));
-    paint_add(&session->out, session->screen.colour, PAINT_BOLD, buf_slice(&session->lines));
+    session_paint(session, PAINT_BOLD, session_text(session, job, "id"));
     (void)buf_add_byte(&session->out, '\n');
     show_state(session, job);
     page_text(session, "Queue", PAINT_NONE, session_text(session, job, "queue"));

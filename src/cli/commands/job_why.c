@@ -76,9 +76,7 @@ static void show_head(struct session *session, struct slice why)
 
     plain_add(&session->out, session_text(session, why, "job_id"));
     (void)buf_add_text(&session->out, " is ");
-    buf_clear(&session->lines);
-    plain_add(&session->lines, state);
-    paint_add(&session->out, session->screen.colour, paint_of(state), buf_slice(&session->lines));
+    session_paint(session, paint_of(state), state);
     (void)buf_add_text(&session->out, runnable ? " and can run" : "");
     if (summary.size > 0) {
         (void)buf_add_text(&session->out, ": ");

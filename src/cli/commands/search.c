@@ -133,6 +133,7 @@ static void add_found(struct session *session, struct slice job, struct table *t
     buf_clear(&session->lines);
     json_write_compact(&session->lines, json_member(job, "payload"));
     table_cell(table, PAINT_NONE, buf_slice(&session->lines));
+    session->screen.failed = session->screen.failed || session->lines.failed;
 }
 
 static void add_held(struct session *session, struct slice job, struct table *table)

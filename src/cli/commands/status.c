@@ -26,9 +26,7 @@ static void show_head(struct session *session, struct slice status)
 
     plain_add(&session->out, node);
     (void)buf_add_text(&session->out, " is ");
-    buf_clear(&session->lines);
-    plain_add(&session->lines, health.size ? health : slice_text("there"));
-    paint_add(&session->out, session->screen.colour, paint_of(health), buf_slice(&session->lines));
+    session_paint(session, paint_of(health), health.size ? health : slice_text("there"));
     (void)buf_add_text(&session->out, ", ");
     plain_add(&session->out, role);
     (void)buf_printf(&session->out, " at %s\n", session->client.server);
@@ -150,7 +148,8 @@ static int print_both(struct session *session, struct slice status, struct slice
     (void)buf_add_text(&both, ",\"queues\":");
     (void)buf_add_slice(&both, queues);
     (void)buf_add_byte(&both, '}');
-    screen_write_json(session->screen.out, session->screen.out_terminal, buf_slice(&both));
+    screen_write_json(&session->screen, session->screen.out, buf_slice(&both));
+    session->screen.failed = session->screen.failed || both.failed;
     buf_done(&both);
     return EXIT_DONE;
 }
