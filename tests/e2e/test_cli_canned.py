@@ -4,7 +4,7 @@ import json
 import re
 
 from harness import check, eq, short
-from shell import Canned, Terminal, lines_of, refuse, run, screen, turns
+from shell import HOSTILE, Canned, Terminal, check_harmless, lines_of, refuse, run, screen, turns
 
 API = "/api/v1"
 JOB = f"{API}/jobs/job_1"
@@ -149,6 +149,27 @@ def test_an_overloaded_server_is_asked_again_for_a_batch_not_for_one_job(t):
         eq(run(server, "enqueue", "q", "--count", "1").out, "job_1\n")
 
 
+def test_batches_are_bounded_by_bytes_too(t):
+    def reply(request):
+        check(len(request["body"]) < (4 << 20) + 4096, "a batch of more than 4 MiB")
+        return 201, {"job_ids": ["job_1"] * len(json.loads(request["body"])["jobs"])}
+
+    payload = json.dumps("x" * 1000000).encode()
+    with Canned({f"POST {API}/enqueue/batch": reply}) as server:
+        eq(run(server, "enqueue", "q", "-", "--count", "9", stdin=payload).out, "job_1\n" * 9)
+        eq(len(server.asked), 3, "requests")
+        eq(run(server, "enqueue", "q", "-", "--ndjson", stdin=(payload + b"\n") * 9).out, "job_1\n" * 9)
+        eq(len(server.asked), 6, "requests")
+        run(server, "enqueue", "q", "--count", "100000001", code=2)
+
+
+def test_a_reply_has_a_limit(t):
+    with Canned({f"GET {API}/queues": {}}) as server:
+        server.length = (256 << 20) + 1
+        found = run(server, "queues", code=7)
+        check("larger than 256 MiB" in found.err, found)
+
+
 def test_a_job_that_vanishes_while_waiting(t):
     with Canned({f"POST {API}/enqueue": (201, {"job_id": "job_1", "status": "pending"}),
                  f"GET {JOB}": turns({"id": "job_1", "state": "pending"}, refuse(404, "NOT_FOUND"))}) as server:
@@ -282,3 +303,37 @@ def test_denied_and_leaderless_say_what_to_do(t):
         with Canned({f"GET {API}/queues": answer}) as server:
             found = run(server, "queues", code=4 if answer[0] == 401 else 7)
             check(hint in found.err, short(found))
+
+
+def test_a_hostile_server_can_not_touch_the_terminal(t):
+    """Every text of every reply is hostile, also those that a server would never let be."""
+    text = HOSTILE
+    job = {name: text for name in ("id", "queue", "state", "worker_id", "hostname", "hold_reason", "unique_key", "batch_id",
+                                   "retry_backoff", "created_at", text)}
+    job.update(payload={text: text}, tags={text: text}, result=text, errors=[{"error": text, "backtrace": text}],
+               hold={name: text for name in ("kind", "by", "reason", "at")}, priority=text, attempt=text, agent={text: text})
+    queue = {name: text for name in ("name", "pending", "active", "dead", "throughput_1m", "wait_p99_ms", "retention")}
+    item = {name: text for name in ("id", "hostname", "state", "queues", "sdk", "sample", "fingerprint", "outcome", "error",
+                                    "worker_id", "gate", "text", "until", "last_error")}
+    why = {"job_id": text, "state": text, "summary": text,
+           "gates": [{**item, "holders": [text], "waiting_for": [{"job_id": text, "state": text}]}]}
+    status = {**{name: text for name in ("state", "status", "node_id", "leader_id", "cluster_id", "version", "applied_index")},
+              "disk": {"state": text}, "nodes": [{"id": text, "role": text, "http_addr": text, "version": text}] * 2}
+    found = {"jobs": [job], "total": text, "cursor": text, "has_more": True}
+    answers = {f"GET {JOB}": job, f"GET {JOB}/why": why, f"GET {JOB}/attempts": {"attempts": [item]},
+               f"POST {API}/jobs/search": found, f"GET {API}/queues": [queue], f"GET {API}/queues/job_1": queue,
+               f"GET {API}/workers": [item], f"GET {API}/errors": {"groups": [item]}, f"GET {API}/cluster/status": status,
+               f"GET {API}/info": {"server_version": text}, f"POST {JOB}/retry": {"status": text},
+               f"POST {API}/queues/job_1/pause": {"status": text}, f"POST {API}/enqueue": {"job_id": text, "status": text},
+               f"POST {API}/enqueue/batch": {"job_ids": [text]}, f"POST {JOB}/hold": refuse(400, text, text)}
+    with Canned(answers) as server:
+        for arguments in (["inspect", "job_1"], ["why", "job_1"], ["attempts", "job_1"], ["search"], ["search", "--ids"],
+                          ["held"], ["queues"], ["queues", "-q"], ["queues", "job_1"], ["workers"], ["workers", "-q"],
+                          ["errors"], ["status"], ["version"], ["retry", "job_1"], ["pause", "job_1"], ["enqueue", "q"],
+                          ["enqueue", "q", "--count", "1"]):
+            check_harmless(screen(server, *arguments), f"terminal {arguments}")
+            check_harmless(screen(server, *arguments, "-o", "json"), f"terminal {arguments}, JSON")
+            found = run(server, *arguments)
+            check_harmless((found.out + found.err).encode(), f"pipe {arguments}")
+        check_harmless(screen(server, "hold", "job_1", code=1), "a refusal")
+        check_harmless(screen(server, "hold", "job_1", "-o", "json", code=1), "a refusal, JSON")

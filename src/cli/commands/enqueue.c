@@ -12,6 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
+#define READ_SIZE (64 * KIB)
+#define READ_MAX (4 * BODY_MAX_DEFAULT) /* The server's bound is an option. */
+
 static const struct flag flags[] = {
     {.name = "tag",
      .alias = "tags",
@@ -37,29 +40,21 @@ static const struct flag flags[] = {
 /* --- The payload ---------------------------------------------------------------------------------
  */
 
-static int read_all(struct session *session, FILE *file, const char *name, struct slice *ret_bytes)
+static int read_all(struct session *session, FILE *file, const char *name, struct buf *bytes)
 {
-    struct buf bytes;
     size_t got;
-    int code = EXIT_DONE;
 
-    buf_init(&bytes, BODY_MAX_DEFAULT * 4);
     do {
-        if (!buf_reserve(&bytes, 64 * KIB)) {
-            code = session_misuse(session, "%.60s is larger than any payload may be", name);
-            goto out;
+        if (!buf_reserve(bytes, READ_SIZE)) {
+            return session_misuse(session, "%.60s is larger than any payload may be", name);
         }
-        got = fread(bytes.data + bytes.size, 1, 64 * KIB, file);
-        bytes.size += got;
+        got = fread(bytes->data + bytes->size, 1, READ_SIZE, file);
+        bytes->size += got;
     } while (got > 0);
     if (ferror(file)) {
-        code = session_misuse(session, "%.60s: %s", name, strerror(errno));
-    } else if (!arena_copy(&session->arena, buf_slice(&bytes), ret_bytes)) {
-        code = session_misuse(session, "no memory for %.60s", name);
+        return session_misuse(session, "%.60s: %s", name, strerror(errno));
     }
-out:
-    buf_done(&bytes);
-    return code;
+    return EXIT_DONE;
 }
 
 /* What the payload argument means: "-" and "@FILE" are read. *ret_file is set when there is a file;
@@ -107,10 +102,7 @@ static void print_one(struct session *session, const struct answer *answer)
         struct slice state = session_text(session, answer->json, "state");
 
         (void)buf_add_byte(&session->out, ' ');
-        buf_clear(&session->lines);
-        plain_add(&session->lines, status);
-        paint_add(&session->out, session->screen.colour, paint_of(status),
-                  buf_slice(&session->lines));
+        session_paint(session, paint_of(status), status);
         if (state.size > 0) {
             (void)buf_add_text(&session->out, " (");
             plain_add(&session->out, state);
@@ -174,7 +166,7 @@ static int print_end(struct session *session, const struct answer *answer)
     } else if (!session->screen.quiet) {
         plain_add(&session->out, session_text(session, answer->json, "id"));
         (void)buf_add_byte(&session->out, ' ');
-        paint_add(&session->out, session->screen.colour, paint_of(state), state);
+        session_paint(session, paint_of(state), state);
         (void)buf_add_byte(&session->out, '\n');
         if (result.size > 0) {
             page_json(session, result);
@@ -230,12 +222,46 @@ int enqueue_wait(struct session *session, const char *job_id)
 /* --- The command ---------------------------------------------------------------------------------
  */
 
+/* One payload, for one job or for copies of it. */
+static int enqueue_value(struct session *session, struct slice payload, bool many)
+{
+    const char *queue = session->args->words[0];
+    int code = payload.data ? check_payload(session, payload) : EXIT_DONE;
+
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    return many ? enqueue_many(session, queue, NULL, payload)
+                : enqueue_one(session, queue, payload);
+}
+
+/* What the argument says, as one value or line by line. */
+static int enqueue_from(struct session *session, const char *word, FILE *file, bool many)
+{
+    struct buf bytes;
+    int code;
+
+    if (args_switch(session->args, "ndjson")) {
+        return file ? enqueue_many(session, session->args->words[0], file, slice_of(NULL, 0))
+                    : session_misuse(session, "--ndjson reads its lines from - or @FILE");
+    }
+    if (!file) {
+        return enqueue_value(session, slice_text(word), many);
+    }
+    buf_init(&bytes, READ_MAX);
+    code = read_all(session, file, word, &bytes);
+    if (code == EXIT_DONE) {
+        code = enqueue_value(session, buf_slice(&bytes), many);
+    }
+    buf_done(&bytes);
+    return code;
+}
+
 static int run(struct session *session)
 {
     const struct args *args = session->args;
     const char *word = args->word_count > 1 ? args->words[1] : NULL;
     bool many = args_switch(args, "ndjson") || args_text(args, "count");
-    struct slice payload = slice_text(word);
     FILE *file = NULL;
     int code;
 
@@ -246,19 +272,7 @@ static int run(struct session *session)
     if (code != EXIT_DONE) {
         return code;
     }
-    if (args_switch(args, "ndjson")) {
-        code = file ? enqueue_many(session, args->words[0], file, slice_of(NULL, 0))
-                    : session_misuse(session, "--ndjson reads its lines from - or @FILE");
-    } else {
-        code = file ? read_all(session, file, word, &payload) : EXIT_DONE;
-        if (code == EXIT_DONE && word) {
-            code = check_payload(session, payload);
-        }
-        if (code == EXIT_DONE) {
-            code = many ? enqueue_many(session, args->words[0], NULL, payload)
-                        : enqueue_one(session, args->words[0], payload);
-        }
-    }
+    code = enqueue_from(session, word, file, many);
     if (file && file != session->screen.in) {
         (void)fclose(file);
     }
