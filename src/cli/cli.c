@@ -53,13 +53,20 @@ static int end_output(struct session *session, int code)
 
 static int run_command(const struct args *args)
 {
+    const struct client_options options = {
+        .server = args_text(args, "server"),
+        .api_key = args_text(args, "api_key"),
+        .timeout_ms = args_duration(args, "timeout"),
+        .ca_cert = args_text(args, "ca_cert"),
+        .client_cert = args_text(args, "client_cert"),
+        .client_key = args_text(args, "client_key"),
+    };
     struct session session;
     struct err err;
     int code;
 
     session_init(&session, args);
-    if (client_init(&session.client, args_text(args, "server"), args_text(args, "api_key"),
-                    args_duration(args, "timeout"), &err)) {
+    if (client_init(&session.client, &options, &err)) {
         (void)session_misuse(&session, "%s", err.text);
         code = EXIT_USAGE;
     } else {

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define CONNECT_MS_MAX 10000
 #define URL_MAX (64 * KIB)
@@ -36,7 +37,10 @@ static const struct failure_row failures[] = {
     {CURLE_HTTP2, CLIENT_NO_HTTP},
     {CURLE_SSL_CONNECT_ERROR, CLIENT_TLS},
     {CURLE_PEER_FAILED_VERIFICATION, CLIENT_TLS},
+    {CURLE_SSL_CACERT_BADFILE, CLIENT_TLS},
+    {CURLE_SSL_CERTPROBLEM, CLIENT_TLS},
     {CURLE_WRITE_ERROR, CLIENT_TOO_LARGE},
+    {CURLE_FILESIZE_EXCEEDED, CLIENT_TOO_LARGE},
     {CURLE_ABORTED_BY_CALLBACK, CLIENT_INTERRUPTED},
 };
 
@@ -49,7 +53,7 @@ static const char *const hints[CLIENT_FAILURE_COUNT] = {
     [CLIENT_TIMEOUT] = "Whether the request took effect is not known. --timeout waits longer.",
     [CLIENT_CUT] = "Whether the request took effect is not known.",
     [CLIENT_NO_HTTP] = "Is something else listening there? Check --server or CORVO_SERVER.",
-    [CLIENT_TLS] = "Check the scheme (http or https) in --server or CORVO_SERVER.",
+    [CLIENT_TLS] = "A certificate that the system does not know needs --ca-cert FILE; is it https?",
     [CLIENT_TOO_LARGE] = "Ask for less, with --limit.",
     [CLIENT_INTERRUPTED] = "",
     [CLIENT_OTHER] = "",
@@ -117,19 +121,33 @@ static bool is_visible(const char *text)
     return true;
 }
 
-enum err_code client_init(struct client *client, const char *server, const char *api_key,
-                          uint64_t timeout_ms, struct err *err)
+/* Without this a missing file is an odd message of the TLS library, once there is a connection. */
+static enum err_code check_files(const struct client_options *options, struct err *err)
 {
-    *client = (struct client){.timeout_ms = timeout_ms};
+    const char *const files[] = {options->ca_cert, options->client_cert, options->client_key};
+
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        if (files[i] && access(files[i], R_OK) != 0) {
+            return err_set(err, ERR_INVALID, "%.100s: %s", files[i], strerror(errno));
+        }
+    }
+    return ERR_NONE;
+}
+
+enum err_code client_init(struct client *client, const struct client_options *options,
+                          struct err *err)
+{
+    const char *key = options->api_key;
+
+    *client = (struct client){.options = *options};
     buf_init(&client->reply, CLI_REPLY_MAX);
     buf_init(&client->url, URL_MAX);
-    if (set_server(client, server, err)) {
+    if (set_server(client, options->server, err) || check_files(options, err)) {
         return err->code;
     }
-    if (api_key && (!is_visible(api_key) || strlen(api_key) > API_KEY_MAX)) {
+    if (key && (!is_visible(key) || strlen(key) > API_KEY_MAX)) {
         return err_set(err, ERR_INVALID, "the API key has characters that no key has");
     }
-    client->api_key = api_key && *api_key ? api_key : NULL;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
         client->curl = curl_easy_init();
     }
@@ -179,17 +197,33 @@ static bool add_headers(const struct client *client, const struct client_request
 {
     return add_header(list, "Accept", "application/json") &&
            add_header(list, "Content-Type", request->body.data ? "application/json" : NULL) &&
-           add_header(list, "X-API-Key", client->api_key) &&
+           add_header(list, "X-API-Key", client->options.api_key) &&
            add_header(list, "Idempotency-Key", request->idempotency_key) &&
            /* Without it libcurl waits a second for leave to send a large body. */
            add_header(list, "Expect", "");
+}
+
+static void set_security(struct client *client)
+{
+    const struct client_options *options = &client->options;
+
+    if (options->ca_cert) {
+        (void)curl_easy_setopt(client->curl, CURLOPT_CAINFO, options->ca_cert);
+    }
+    if (options->client_cert) {
+        (void)curl_easy_setopt(client->curl, CURLOPT_SSLCERT, options->client_cert);
+    }
+    if (options->client_key) {
+        (void)curl_easy_setopt(client->curl, CURLOPT_SSLKEY, options->client_key);
+    }
 }
 
 static void set_options(struct client *client, const struct client_request *request,
                         struct curl_slist *headers)
 {
     CURL *curl = client->curl;
-    uint64_t connect_ms = client->timeout_ms < CONNECT_MS_MAX ? client->timeout_ms : CONNECT_MS_MAX;
+    uint64_t connect_ms =
+        client->options.timeout_ms < CONNECT_MS_MAX ? client->options.timeout_ms : CONNECT_MS_MAX;
 
     curl_easy_reset(curl);
     (void)curl_easy_setopt(curl, CURLOPT_URL, (const char *)client->url.data);
@@ -197,14 +231,18 @@ static void set_options(struct client *client, const struct client_request *requ
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "corvo-cli/" VERSION_TEXT);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)client->timeout_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)client->options.timeout_ms);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)CLI_REPLY_MAX);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, client);
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    set_security(client);
     if (client->loopback) {
         (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    } else {
+        (void)curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, ""); /* All that libcurl can undo. */
     }
     if (request->body.data) {
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
@@ -241,7 +279,8 @@ static enum err_code explain(struct client *client, CURLcode code, struct err *e
         return err_set(err, ERR_CLOSED, "cannot find the host of %.80s", server);
     case CLIENT_TIMEOUT:
         return err_set(err, ERR_TIMEOUT, "no answer from %.80s within %" PRIu64 ".%" PRIu64 " s",
-                       server, client->timeout_ms / 1000, client->timeout_ms % 1000 / 100);
+                       server, client->options.timeout_ms / 1000,
+                       client->options.timeout_ms % 1000 / 100);
     case CLIENT_CUT:
         return err_set(err, ERR_CLOSED, "%.80s closed the connection before it had answered",
                        server);

@@ -22,11 +22,20 @@ enum client_failure {
     CLIENT_FAILURE_COUNT
 };
 
-struct client {
-    void *curl;          /* The library's handle. */
-    char server[512];    /* "http://localhost:8080", without a slash behind it. */
-    const char *api_key; /* NULL: none. Borrowed. */
+/* All borrowed; NULL: none. */
+struct client_options {
+    const char *server; /* May leave out the scheme. Not NULL. */
+    const char *api_key;
     uint64_t timeout_ms;
+    const char *ca_cert; /* Whom to believe, a file; NULL: whom the system believes. */
+    const char *client_cert;
+    const char *client_key;
+};
+
+struct client {
+    void *curl;       /* The library's handle. */
+    char server[512]; /* "http://localhost:8080", without a slash behind it. */
+    struct client_options options;
     bool loopback;
     struct buf reply;
     struct buf url;
@@ -45,10 +54,10 @@ struct client_reply {
     struct slice body; /* Borrowed until the next call. */
 };
 
-/* Prepares to talk to that server; `server` may leave out the scheme. ERR_INVALID: no such URL is
- * possible, or the key can not stand in a header. */
-enum err_code client_init(struct client *client, const char *server, const char *api_key,
-                          uint64_t timeout_ms, struct err *err) MUST_USE;
+/* Prepares to talk to a server. ERR_INVALID: no such URL is possible, the key can not stand in a
+ * header, or a file can not be read. */
+enum err_code client_init(struct client *client, const struct client_options *options,
+                          struct err *err) MUST_USE;
 
 /* Closes the connection. Takes a zeroed client. */
 void client_done(struct client *client);

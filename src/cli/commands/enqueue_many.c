@@ -89,7 +89,7 @@ static struct answer send_patiently(struct loader *loader)
     struct session *session = loader->session;
     const char *key = args_text(session->args, "idempotency_key");
     struct request request = {.route = 2, .body = buf_slice(&session->body)};
-    uint64_t left_ms = session->client.timeout_ms;
+    uint64_t left_ms = session->client.options.timeout_ms;
     char batch_key[KEY_MAX + 24];
 
     if (key) {
