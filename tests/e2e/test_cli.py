@@ -179,6 +179,26 @@ def test_the_life_of_a_job_in_commands(t):
         run(server, *command, job_id, code=3)
 
 
+def test_why_and_workers_say_what_holds_a_job_and_who_works(t):
+    server, queue = t.fresh(), "mail"
+    client = t.client(server)
+    job_id = run(server, "enqueue", queue, "--delay", "1h", "-q").out.strip()
+    page = run(server, "why", job_id).out
+    check(re.search(rf"^{job_id} is scheduled: ", page) and re.search(r"\(in (1h|59m\d+s)\)", page), page)
+    run(server, "retry", job_id)
+    run(server, "pause", queue)
+    check(re.search(r"^  paused +queue mail is paused, since ", run(server, "why", job_id).out, re.M), "the pause")
+    gates = json.loads(run(server, "why", job_id, "-o", "json").out)["gates"]
+    eq([gate["gate"] for gate in gates], ["paused", "no_worker"])
+    check("No worker" in run(server, "workers").err, "nobody is there")
+    run(server, "resume", queue)
+    client.take(queue, worker_id="w1", hostname="h1")
+    lines = run(server, "workers").out.splitlines()
+    check(re.match(r"w1 +busy +1 +h1 +mail ", lines[1]), lines)
+    check("worker w1 runs it" in run(server, "why", job_id).out, "the worker's name")
+    run(server, "why", "job_nowhere", code=3)
+
+
 def test_several_jobs_at_once_each_reported(t):
     server, queue = t.server(), t.queue()
     client = t.client(server)

@@ -92,7 +92,9 @@ static void show_place(struct session *session, struct slice why)
     uint64_t start_ns = session_time(session, why, "estimated_start");
     char when[HUMAN_TEXT_MAX];
 
-    if (json_member(why, "ahead").size > 0 || at_least) {
+    if (json_member(why, "ahead").size > 0 && ahead == 0) {
+        page_printf(session, "ahead", "none: it is the next one of its queue");
+    } else if (ahead > 0) {
         page_printf(session, "ahead", "%s%" PRIu64 " %s in its queue", at_least ? "at least " : "",
                     ahead, ahead == 1 ? "job" : "jobs");
     }
