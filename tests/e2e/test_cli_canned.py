@@ -92,6 +92,14 @@ def test_search_without_a_match(t):
             check("No job is held" in run(server, "held").err, "held")
 
 
+def test_search_tells_what_it_does_not_know(t):
+    reply = {"jobs": [summary(1)], "total": 10000, "total_exact": False, "has_more": True, "cursor": "x", "incomplete": True}
+    with Canned({f"POST {API}/jobs/search": reply}) as server:
+        lines = lines_of(screen(server, "search"))
+        check("ran out of time" in lines[2] and lines[-1].startswith("1 of more than 10000 shown"), lines)
+        check("ran out of time" in run(server, "search").err, "also in a pipe")
+
+
 def test_held_jobs_are_listed(t):
     jobs = [summary(1, state="held", hold={"kind": "policy", "reason": "policy big", "by": "ada", "at": AT}),
             summary(2, state="held", hold_reason="older server")]

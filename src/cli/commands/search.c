@@ -164,6 +164,8 @@ struct listing {
     struct table table;
     struct buf cursor;
     uint64_t shown;
+    bool at_least;   /* The total is more than was counted. */
+    bool incomplete; /* The server gave up before it had looked at everything. */
 };
 
 static void write_body(struct listing *listing)
@@ -226,6 +228,8 @@ static int print_page(struct listing *listing, bool *ret_more, struct slice *ret
     } else {
         print_jobs(listing, json_member(answer.json, "jobs"));
     }
+    listing->at_least = slice_is(json_member(answer.json, "total_exact"), "false");
+    listing->incomplete = listing->incomplete || json_true(json_member(answer.json, "incomplete"));
     cursor = session_text(session, answer.json, "cursor");
     buf_clear(&listing->cursor);
     (void)buf_add_slice(&listing->cursor, cursor);
@@ -234,21 +238,29 @@ static int print_page(struct listing *listing, bool *ret_more, struct slice *ret
     return EXIT_DONE;
 }
 
-/* A last line for people, which no pipe sees. */
+/* Last lines for people. */
 static void print_foot(struct listing *listing, bool more, struct slice total)
 {
     struct session *session = listing->session;
-    bool people = !session->json && !listing->ids && !session->screen.quiet;
+    struct screen *screen = &session->screen;
 
-    if (people && listing->shown == 0) {
-        screen_say(&session->screen, "%s", listing->nothing);
-    } else if (people && more && session->screen.out_terminal) {
+    if (session->json || listing->ids || screen->quiet) {
+        return;
+    }
+    if (listing->incomplete) {
+        screen_say(screen, "The server ran out of time for this search: there may be more. "
+                           "--queue, --state and times make it quicker.");
+    } else if (listing->shown == 0) {
+        screen_say(screen, "%s", listing->nothing);
+    }
+    if (more && screen->out_terminal) {
         buf_clear(&session->lines);
+        (void)buf_printf(&session->lines, "%" PRIu64 " of %s", listing->shown,
+                         listing->at_least ? "more than " : "");
         plain_add(&session->lines, total);
         (void)buf_add_text(&session->lines, " shown; more with --all, or --cursor ");
         plain_add(&session->lines, buf_slice(&listing->cursor));
-        screen_say(&session->screen, "%" PRIu64 " of %.*s", listing->shown,
-                   (int)session->lines.size, (const char *)session->lines.data);
+        screen_say(screen, "%.*s", (int)session->lines.size, (const char *)session->lines.data);
     }
 }
 
