@@ -104,7 +104,7 @@ static const struct table_column search_columns[] = {
     {"QUEUE", TABLE_SHRINKS, 0, 8},
     {"STATE", 0, 0, 0},
     {"PRIORITY", 0, 4, 0},
-    {"TRIES", TABLE_RIGHT, 3, 0},
+    {"TRIES", TABLE_RIGHT, 4, 0},
     {"CREATED", TABLE_RIGHT, 1, 0},
     {"PAYLOAD", TABLE_SHRINKS, 2, 10},
 };
