@@ -1,6 +1,7 @@
 /* Reading a command line: see args.h. */
 #include "cli/args.h"
 
+#include "base/utf8.h"
 #include "wire/json.h"
 
 #include <ctype.h>
@@ -323,12 +324,23 @@ static enum err_code take_all(int argc, char **argv, int command_at, struct args
     return ERR_NONE;
 }
 
+/* Requests are JSON: other bytes would arrive as something else than was typed. */
+static enum err_code check_text(int argc, char **argv, struct err *err)
+{
+    for (int i = 1; i < argc; i++) {
+        if (!utf8_valid(slice_text(argv[i]))) {
+            return err_set(err, ERR_INVALID, "'%.60s' is not UTF-8", argv[i]);
+        }
+    }
+    return ERR_NONE;
+}
+
 enum err_code args_read(int argc, char **argv, struct args *ret_args, struct err *err)
 {
     int command_at = argc;
 
     *ret_args = (struct args){0};
-    if (find_command(argc, argv, ret_args, &command_at, err)) {
+    if (check_text(argc, argv, err) || find_command(argc, argv, ret_args, &command_at, err)) {
         return err->code;
     }
     if (ret_args->command && !ret_args->command->run) {

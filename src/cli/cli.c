@@ -51,8 +51,9 @@ static int end_output(struct session *session, int code)
     return code;
 }
 
-static int run_command(const struct args *args)
+static enum err_code open_client(struct session *session, struct err *err)
 {
+    const struct args *args = session->args;
     const struct client_options options = {
         .server = args_text(args, "server"),
         .api_key = args_text(args, "api_key"),
@@ -61,20 +62,24 @@ static int run_command(const struct args *args)
         .client_cert = args_text(args, "client_cert"),
         .client_key = args_text(args, "client_key"),
     };
+
+    /* What asks no server works without one, whatever --server says. */
+    return args->command->routes[0] ? client_init(&session->client, &options, err) : ERR_NONE;
+}
+
+static int run_command(const struct args *args)
+{
     struct session session;
     struct err err;
     int code;
 
     session_init(&session, args);
-    if (client_init(&session.client, &options, &err)) {
-        (void)session_misuse(&session, "%s", err.text);
-        code = EXIT_USAGE;
+    if (open_client(&session, &err)) {
+        code = session_misuse(&session, "%s", err.text);
     } else {
         interrupt_catch();
         code = args->command->run(&session);
-        if (interrupt_seen()) {
-            code = EXIT_INTERRUPTED;
-        }
+        code = interrupt_seen() ? EXIT_INTERRUPTED : code;
     }
     code = end_output(&session, code);
     session_done(&session);

@@ -500,6 +500,7 @@ def test_typos_are_answered_with_what_was_meant(t):
     found = run(None, code=2)
     check("Usage: corvo" in found.err and not found.out, found)
     check("Usage: corvo" in run(None, "-h").out, "-h")
+    check("Usage: corvo" in run("no url at all", "help").out, "help asks no server")
 
 
 def complete(server, *words):

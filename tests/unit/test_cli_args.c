@@ -141,6 +141,8 @@ static void wrong_lines_are_refused(void **state)
         {"queues --output xml", "'xml'", "table|json"},
         {"queues --timeout", "--timeout", "needs a value"},
         {"queues -o", "--output", "needs a value"},
+        {"enqueue m\xff", "not UTF-8", "'m\xff'"},
+        {"enqueue m --tag=a=\xc3", "not UTF-8", "--tag"},
     };
 
     (void)state;
