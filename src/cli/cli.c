@@ -1,7 +1,6 @@
 /* From argv to a command and back: see cli.h. */
 #include "cli/cli.h"
 
-#include "base/env.h"
 #include "base/version.h"
 #include "cli/interrupt.h"
 #include "cli/plain.h"
@@ -9,36 +8,6 @@
 
 #define HELP_COLUMNS 80
 #define HELP_COLUMNS_MAX 100
-#define ARENA_MAX (256 * MIB)
-#define TEXT_MAX (512 * MIB)
-
-static void session_init(struct session *session, const struct args *args)
-{
-    *session = (struct session){.args = args, .now_ns = env_system()->wall_ns(NULL)};
-    screen_init(&session->screen);
-    arena_init(&session->arena, ARENA_MAX);
-    buf_init(&session->out, TEXT_MAX);
-    buf_init(&session->body, TEXT_MAX);
-    buf_init(&session->path, 64 * KIB);
-    buf_init(&session->lines, TEXT_MAX);
-    if (args_switch(args, "no_color")) {
-        session->screen.colour = false;
-        session->screen.err_colour = false;
-    }
-    session->screen.quiet = args_switch(args, "quiet");
-    session->json =
-        strcmp(args_text(args, "output"), "json") == 0 || args_switch(args, "output_json");
-}
-
-static void session_done(struct session *session)
-{
-    client_done(&session->client);
-    arena_done(&session->arena);
-    buf_done(&session->out);
-    buf_done(&session->body);
-    buf_done(&session->path);
-    buf_done(&session->lines);
-}
 
 /* What was printed has to arrive: a full disk or a closed pipe is not success. */
 static int end_output(struct session *session, int code)

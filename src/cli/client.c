@@ -304,6 +304,9 @@ enum err_code client_call(struct client *client, const struct client_request *re
     long status = 0;
 
     client->failure = CLIENT_NO_FAILURE;
+    if (client->transport) {
+        return client->transport(client->transport_context, request, ret_reply, err);
+    }
     buf_clear(&client->reply);
     buf_clear(&client->url);
     (void)buf_add_text(&client->url, client->server);

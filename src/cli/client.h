@@ -32,7 +32,16 @@ struct client_options {
     const char *client_key;
 };
 
+struct client_request;
+struct client_reply;
+
+/* What stands for the network in tests: client_call with all that goes with it. */
+typedef enum err_code (*client_transport)(void *context, const struct client_request *request,
+                                          struct client_reply *ret_reply, struct err *err);
+
 struct client {
+    client_transport transport; /* NULL: libcurl. */
+    void *transport_context;
     void *curl;       /* The library's handle. */
     char server[512]; /* "http://localhost:8080", without a slash behind it. */
     struct client_options options;

@@ -1,12 +1,15 @@
 /* Asking and reporting: see session.h. */
 #include "cli/session.h"
 
+#include "base/env.h"
 #include "cli/plain.h"
 #include "wire/json.h"
 #include "wire/json_look.h"
 
 #include <stdarg.h>
 
+#define ARENA_MAX (256 * MIB)
+#define TEXT_MAX (512 * MIB)
 #define ERROR_SHOWN 300 /* Bytes of an answer that is not JSON. */
 
 struct hint_row {
@@ -27,6 +30,34 @@ static const struct hint_row hints[] = {
                        "restart it."},
     {"SHUTTING_DOWN", "The server is stopping: try again."},
 };
+
+void session_init(struct session *session, const struct args *args)
+{
+    *session = (struct session){.args = args, .now_ns = env_system()->wall_ns(NULL)};
+    screen_init(&session->screen);
+    arena_init(&session->arena, ARENA_MAX);
+    buf_init(&session->out, TEXT_MAX);
+    buf_init(&session->body, TEXT_MAX);
+    buf_init(&session->path, 64 * KIB);
+    buf_init(&session->lines, TEXT_MAX);
+    if (args_switch(args, "no_color")) {
+        session->screen.colour = false;
+        session->screen.err_colour = false;
+    }
+    session->screen.quiet = args_switch(args, "quiet");
+    session->json =
+        strcmp(args_text(args, "output"), "json") == 0 || args_switch(args, "output_json");
+}
+
+void session_done(struct session *session)
+{
+    client_done(&session->client);
+    arena_done(&session->arena);
+    buf_done(&session->out);
+    buf_done(&session->body);
+    buf_done(&session->path);
+    buf_done(&session->lines);
+}
 
 /* --- Asking --------------------------------------------------------------------------------------
  */

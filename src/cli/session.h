@@ -37,6 +37,12 @@ struct answer {
     struct err err;      /* Without an answer: why. */
 };
 
+/* A session on the process's own terminals, with a client that is not open yet. */
+void session_init(struct session *session, const struct args *args);
+
+/* Frees it, and closes the client. */
+void session_done(struct session *session);
+
 /* Sends a request and says what came of it; prints nothing. */
 struct answer session_ask(struct session *session, const struct request *request);
 

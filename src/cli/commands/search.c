@@ -231,10 +231,12 @@ static int print_page(struct listing *listing, bool *ret_more, struct slice *ret
     listing->at_least = slice_is(json_member(answer.json, "total_exact"), "false");
     listing->incomplete = listing->incomplete || json_true(json_member(answer.json, "incomplete"));
     cursor = session_text(session, answer.json, "cursor");
+    *ret_total = json_member(answer.json, "total");
+    /* A page that is followed by itself would have no end. */
+    *ret_more = json_true(json_member(answer.json, "has_more")) && cursor.size > 0 &&
+                !slice_equal(cursor, buf_slice(&listing->cursor));
     buf_clear(&listing->cursor);
     (void)buf_add_slice(&listing->cursor, cursor);
-    *ret_total = json_member(answer.json, "total");
-    *ret_more = json_true(json_member(answer.json, "has_more")) && cursor.size > 0;
     return EXIT_DONE;
 }
 
