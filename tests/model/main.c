@@ -11,6 +11,7 @@
 #include "core/queue.h"
 #include "core/tables.h"
 #include "store/kv_mem.h"
+#include "tests/model/kept.h"
 #include "tests/model/model.h"
 #include "wire/json.h"
 
@@ -26,6 +27,11 @@ struct planned {
     const struct op_spec *spec;
     void *request;
     uint32_t unit;
+    uint32_t call; /* Of a keyed request; 0 = it has no key. */
+    bool list;
+    bool single; /* Each operation of the group is a keyed request of its own. */
+    const char *key;
+    const char *fingerprint;
 };
 
 struct run {
@@ -43,6 +49,9 @@ struct run {
     struct core_applied applied;
     uint64_t index;
     uint64_t clock_ns;
+    struct model_kept kept;
+    struct arena keys; /* Of the whole run. */
+    uint64_t fates[MODEL_FULL + 1];
     uint64_t agreed[OP_CODES];
     uint64_t refused[OP_CODES];
 };
@@ -350,26 +359,76 @@ static uint32_t draw_code(struct run *run, bool in_unit)
     return in_unit && code == OP_TICK ? OP_FETCH : code;
 }
 
+/* What may be kept: claims and heartbeats take no key, and their answers are long. */
+static uint32_t draw_keyed_code(struct run *run)
+{
+    uint32_t code = draw_code(run, true);
+
+    return code == OP_FETCH ? OP_ENQUEUE : code == OP_HEARTBEAT ? OP_CANCEL : code;
+}
+
+/* Units, lists with a key, and single operations with one. A key goes with a kind of request, so
+ * that most of those that meet again are the same. */
+static void draw_group(struct run *run, uint32_t number, struct planned *group)
+{
+    static const char *const unit_keys[] = {"u1", "u2", "u3"};
+    static const char *const list_keys[] = {"l1", "l2"};
+    bool keyed = draw(run, 4) == 0;
+
+    *group = (struct planned){0};
+    if (draw(run, 6) == 0) {
+        group->unit = number;
+    } else if (draw(run, 20) == 0) {
+        group->list = keyed = true;
+    } else if (keyed) {
+        group->single = true;
+    }
+    if (keyed && !group->single) {
+        group->key = group->unit ? unit_keys[draw(run, 3)] : list_keys[draw(run, 2)];
+        group->call = number;
+    }
+    group->fingerprint = draw(run, 5) ? "f" : "g";
+}
+
+static void draw_op(struct run *run, const struct planned *group, uint32_t number,
+                    struct planned *ret_planned)
+{
+    static const char *const keys[] = {"1", "2", "3"};
+    uint32_t code =
+        group->call || group->single ? draw_keyed_code(run) : draw_code(run, group->unit != 0);
+
+    *ret_planned = *group;
+    ret_planned->spec = op_find(code);
+    if (group->single) {
+        ret_planned->call = number;
+        ret_planned->key = arena_printf(&run->keys, "%s%s", ret_planned->spec->name,
+                                        keys[draw(run, ARRAY_COUNT(keys))]);
+    }
+    ret_planned->request = arena_alloc(&run->requests, ret_planned->spec->request->size);
+    draw_request(run, code, ret_planned->request);
+}
+
 /* An entry of some operations, some of them in units. Requests are drawn before the model moves on.
  */
 static void plan(struct run *run, struct buf *buf)
 {
     uint32_t count = 1 + draw(run, ENTRY_OPS);
-    uint32_t unit = 0;
+    struct planned group;
 
     run->planned_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct planned *planned = &run->planned[run->planned_count++];
         struct op_head head = {0};
 
-        if (draw(run, 6) == 0) {
-            unit = draw(run, 3) ? 0 : i + 1;
+        if (i == 0 || group.single || draw(run, 4) == 0) {
+            draw_group(run, i + 1, &group);
         }
-        planned->spec = op_find(draw_code(run, unit != 0));
-        planned->unit = unit;
-        planned->request = arena_alloc(&run->requests, planned->spec->request->size);
-        draw_request(run, planned->spec->code, planned->request);
-        head.unit = unit;
+        draw_op(run, &group, i + 1, planned);
+        head.unit = planned->unit;
+        head.call = planned->call;
+        head.list = planned->list;
+        head.idempotency = slice_text(planned->key);
+        head.fingerprint = slice_text(planned->fingerprint);
         if (!entry_add(buf, planned->spec, &head, planned->request)) {
             complain(run, "the entry is full");
         }
@@ -387,25 +446,27 @@ static void print_reply(struct buf *buf, const struct op_spec *spec, uint16_t co
     (void)buf_add_byte(buf, '\0');
 }
 
-static void compare_reply(struct run *run, const struct planned *planned,
-                          const struct op_result *result, uint16_t code, const void *reply)
+static struct buf printed(const struct op_spec *spec, uint16_t code, const void *reply)
+{
+    struct buf text;
+
+    buf_init(&text, 4 * MIB);
+    print_reply(&text, spec, code, reply);
+    return text;
+}
+
+static void compare_text(struct run *run, const struct planned *planned,
+                         const struct op_result *result, uint16_t code, const char *want)
 {
     uint16_t core_code =
         result->err.code == ERR_NONE ? REPLY_NONE : (uint16_t)reply_for_err(&result->err);
-    struct buf have;
-    struct buf want;
+    struct buf have = printed(planned->spec, core_code, result->reply);
 
-    buf_init(&have, 4 * MIB);
-    buf_init(&want, 4 * MIB);
-    print_reply(&have, planned->spec, core_code, result->reply);
-    print_reply(&want, planned->spec, code, reply);
-    if (!slice_equal(buf_slice(&have), buf_slice(&want))) {
-        (void)printf("%s\n core:  %s\n model: %s\n", planned->spec->name, (char *)have.data,
-                     (char *)want.data);
+    if (strcmp((char *)have.data, want) != 0) {
+        (void)printf("%s\n core:  %s\n model: %s\n", planned->spec->name, (char *)have.data, want);
         complain(run, "the replies differ");
     }
     buf_done(&have);
-    buf_done(&want);
     run->agreed[planned->spec->code]++;
     run->refused[planned->spec->code] += code ? 1 : 0;
 }
@@ -445,41 +506,141 @@ static void follow_purge(struct run *run, struct op_tick_reply *reply)
     if (gone != reply->purged) {
         complain(run, "the purge removed other jobs than old ones");
     }
+    if (!model_kept_sweep(&run->kept, model->now_ns, reply->kept_cut)) {
+        complain(run, "outcomes were let go before their time");
+    }
+    reply->kept_cut = 0;
     reply->purged = 0;
     reply->swept = 0;
     reply->events_cut = 0;
 }
 
-/* Compares one unit, or one operation that stands alone; returns how many operations that were. */
-static uint32_t compare_group(struct run *run, uint32_t first)
+/* The operations from `first` on that are one unit or one keyed request. */
+static uint32_t group_size(const struct run *run, uint32_t first)
 {
-    const struct planned *planned = run->planned;
+    const struct planned *planned = &run->planned[first];
     uint32_t count = 1;
-    uint16_t code = REPLY_NONE;
-    void *replies[ENTRY_OPS];
 
-    while (planned[first].unit && first + count < run->planned_count &&
-           planned[first + count].unit == planned[first].unit) {
+    while ((planned->unit || planned->call) && first + count < run->planned_count &&
+           planned[count].unit == planned->unit && planned[count].call == planned->call) {
         count++;
     }
-    if (planned[first].unit) {
-        memcpy(run->saved, run->model, sizeof(*run->model));
+    return count;
+}
+
+/* Has the model do the group; what it answers is printed into *ret_request. */
+static void do_group(struct run *run, uint32_t first, uint32_t count,
+                     struct model_request *ret_request)
+{
+    const struct planned *planned = &run->planned[first];
+    uint16_t code = REPLY_NONE;
+
+    memcpy(run->saved, run->model, planned->unit ? sizeof(*run->model) : 0);
+    for (uint32_t i = 0; i < count; i++) {
+        struct model_outcome *outcome = &ret_request->outcomes[i];
+        void *reply = arena_alloc(&run->replies, planned[i].spec->reply->size);
+
+        if (!code || !planned->unit) {
+            code = ask_model(run, &planned[i], &run->applied.results[first + i], reply);
+            ret_request->failed = code && planned->unit ? i + 1 : 0;
+        }
+        outcome->op = planned[i].spec->code;
+        outcome->code = code;
+        outcome->owned_text = (char *)printed(planned[i].spec, code, code ? NULL : reply).data;
     }
-    for (uint32_t i = 0; i < count && !code; i++) {
-        replies[i] = arena_alloc(&run->replies, planned[first + i].spec->reply->size);
-        code = ask_model(run, &planned[first + i], &run->applied.results[first + i], replies[i]);
+    for (uint32_t i = 0; code && planned->unit && i < count; i++) {
+        struct model_outcome *outcome = &ret_request->outcomes[i];
+
+        free(outcome->owned_text);
+        outcome->code = code;
+        outcome->owned_text = (char *)printed(planned[i].spec, code, NULL).data;
     }
-    if (planned[first].spec->code == OP_TICK && run->applied.results[first].reply) {
-        follow_purge(run, (struct op_tick_reply *)(uintptr_t)run->applied.results[first].reply);
-    }
-    if (code && planned[first].unit) {
+    if (code && planned->unit) {
         memcpy(run->model, run->saved, sizeof(*run->model));
     }
-    for (uint32_t i = 0; i < count; i++) {
-        compare_reply(run, &planned[first + i], &run->applied.results[first + i], code,
-                      code ? NULL : replies[i]);
+    ret_request->count = count;
+}
+
+/* What a request itself has wrong, and what may be different at once, is not kept. */
+static bool is_kept(const struct planned *planned, const struct model_request *request)
+{
+    uint16_t code =
+        request->failed ? request->outcomes[request->failed - 1].code : request->outcomes[0].code;
+
+    return planned->list || !code ||
+           (code != REPLY_VALIDATION_ERROR && code != REPLY_UNSUPPORTED &&
+            code != REPLY_OVERLOADED);
+}
+
+static void compare_new(struct run *run, uint32_t first, uint32_t count)
+{
+    const struct planned *planned = &run->planned[first];
+    struct model_request request = {
+        .key = planned->key, .fingerprint = planned->fingerprint, .at_ns = run->model->now_ns};
+
+    do_group(run, first, count, &request);
+    if (planned->spec->code == OP_TICK && run->applied.results[first].reply) {
+        follow_purge(run, (struct op_tick_reply *)(uintptr_t)run->applied.results[first].reply);
     }
+    for (uint32_t i = 0; i < count; i++) {
+        compare_text(run, &planned[i], &run->applied.results[first + i], request.outcomes[i].code,
+                     request.outcomes[i].owned_text);
+    }
+    if (planned->call && is_kept(planned, &request)) {
+        model_kept_add(&run->kept, &request);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        free(request.outcomes[i].owned_text);
+    }
+}
+
+/* True if the operations are those that are kept; of a unit that failed only the one that did. */
+static bool is_same(const struct planned *planned, uint32_t count,
+                    const struct model_request *request)
+{
+    bool same = count == request->count;
+
+    for (uint32_t i = 0; same && i < count; i++) {
+        same = planned[i].spec->code == request->outcomes[i].op ||
+               (request->failed && request->failed != i + 1);
+    }
+    return same;
+}
+
+/* Compares one unit, one keyed request, or one operation that stands alone; returns how many
+ * operations that were. */
+static uint32_t compare_group(struct run *run, uint32_t first)
+{
+    const struct planned *planned = &run->planned[first];
+    uint32_t count = group_size(run, first);
+    struct model_request *request = NULL;
+    enum model_fate fate = MODEL_NEW;
+
+    if (planned->call) {
+        fate = model_kept_begin(&run->kept, run->model->now_ns, planned->key, planned->fingerprint,
+                                &request);
+    }
+    if (fate == MODEL_AGAIN && !is_same(planned, count, request)) {
+        fate = MODEL_MISMATCH;
+    }
+    run->fates[fate]++;
     run->op += count;
+    if (fate == MODEL_NEW) {
+        compare_new(run, first, count);
+        return count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct op_result *result = &run->applied.results[first + i];
+
+        if (result->again != (fate == MODEL_AGAIN)) {
+            complain(run, "a repetition is one for one side only");
+        }
+        compare_text(run, &planned[i], result, (uint16_t)result->err.reply,
+                     fate == MODEL_AGAIN      ? request->outcomes[i].owned_text
+                     : fate == MODEL_MISMATCH ? "IDEMPOTENCY_MISMATCH"
+                                              : "OVERLOADED");
+    }
     return count;
 }
 
@@ -605,6 +766,9 @@ static void compare_all(struct run *run)
     for (uint32_t i = 0; i < queues.count; i++) {
         compare_queue(run, &((const struct queue_object *)queues.items)[i]);
     }
+    if (core_kept_stats(run->core).records != run->kept.count) {
+        complain(run, "the number of kept outcomes");
+    }
     if (core_check(run->core, &err) != ERR_NONE) {
         complain(run, err.text);
     }
@@ -616,7 +780,11 @@ static void compare_all(struct run *run)
 
 static void open_core(struct run *run)
 {
-    struct core_options options = {.retention_ms = 60000, .events_max = 3000};
+    struct core_options options = {
+        .retention_ms = 60000,
+        .events_max = 3000,
+        .kept = {MODEL_KEPT_TTL_MS, MODEL_KEPT_MIN_TTL_MS, MODEL_KEPT_MAX},
+    };
     struct kv_mark mark = kv_mem_committed(run->mem);
     struct err err;
 
@@ -671,27 +839,33 @@ static void step(struct run *run)
     }
 }
 
+/* A tick that the model does not follow. */
+static void tick_alone(struct run *run)
+{
+    struct op_tick tick;
+    struct buf buf;
+    struct err err;
+
+    buf_init(&buf, ENTRY_SIZE_MAX);
+    core_tick(run->core, &tick);
+    if (!entry_add(&buf, &op_tick_spec, NULL, &tick) ||
+        !entry_seal(&buf, run->clock_ns, run->seed) ||
+        core_apply(run->core, ++run->index, 1, buf_slice(&buf), &run->replies, &run->applied,
+                   &err) != ERR_NONE) {
+        complain(run, err.text);
+    }
+    buf_done(&buf);
+    arena_clear(&run->replies);
+}
+
 /* Ticks until nothing is due, long after everything was over: all jobs must be gone, or still wait
  * for a worker. */
 static void finish(struct run *run)
 {
     compare_all(run);
     for (uint32_t i = 0; i < 10; i++) {
-        struct op_tick tick;
-        struct buf buf;
-        struct err err;
-
         run->clock_ns += 200 * NS_PER_SECOND;
-        buf_init(&buf, ENTRY_SIZE_MAX);
-        core_tick(run->core, &tick);
-        if (!entry_add(&buf, &op_tick_spec, NULL, &tick) ||
-            !entry_seal(&buf, run->clock_ns, run->seed) ||
-            core_apply(run->core, ++run->index, 1, buf_slice(&buf), &run->replies, &run->applied,
-                       &err) != ERR_NONE) {
-            complain(run, err.text);
-        }
-        buf_done(&buf);
-        arena_clear(&run->replies);
+        tick_alone(run);
     }
     for (uint32_t i = 0; i < run->model->job_count; i++) {
         const struct model_job *job = &run->model->jobs[i];
@@ -718,8 +892,10 @@ static void start(struct run *run)
         complain(run, "no memory");
     }
     arena_init(&run->requests, ENTRY_ARENA_MAX);
+    arena_init(&run->keys, ENTRY_ARENA_MAX);
     arena_init(&run->replies, ENTRY_ARENA_MAX);
     open_core(run);
+    tick_alone(run); /* The bounds are set by it. */
 }
 
 int main(int argc, char **argv)
@@ -751,7 +927,13 @@ int main(int argc, char **argv)
                          (unsigned long long)run.agreed[i], (unsigned long long)run.refused[i]);
         }
     }
+    (void)printf("  keyed requests: %llu again, %llu mismatches, %llu refused for room\n",
+                 (unsigned long long)run.fates[MODEL_AGAIN],
+                 (unsigned long long)run.fates[MODEL_MISMATCH],
+                 (unsigned long long)run.fates[MODEL_FULL]);
     (void)printf("1 passed, 0 failed\n");
+    model_kept_done(&run.kept);
+    arena_done(&run.keys);
     core_close(run.core);
     kv_mem_destroy(run.mem);
     arena_done(&run.requests);
