@@ -12,8 +12,9 @@ struct api;
 
 struct api_options {
     struct node *node;
-    const char *node_name;     /* X-Corvo-Node. */
-    uint64_t max_payload_size; /* Of a job, bytes; 0 = as large as a body. */
+    const char *node_name;       /* X-Corvo-Node. */
+    uint64_t max_payload_size;   /* Of a job, bytes; 0 = as large as a body. */
+    uint64_t metrics_queues_max; /* Queues with labels of their own in /metrics. */
     bool docs_enabled;
 };
 
@@ -30,6 +31,9 @@ void api_refuse(void *context, uint16_t status, const char *text, struct arena *
                 struct http_output *ret_output);
 
 struct buf;
+
+/* Writes the reference page of the metrics. */
+void api_write_metrics(struct buf *buf);
 
 /* Writes the OpenAPI 3 document of all routes, derived from their rows. */
 void api_write_openapi(struct buf *buf);

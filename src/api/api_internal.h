@@ -14,7 +14,9 @@ struct api {
     struct api_options options;
     struct buf body; /* Where replies are written; emptied after each. */
     struct buf openapi;
-    char headers[512]; /* On every reply. */
+    struct route_count *route_counts; /* One for each route. */
+    uint64_t started_us;              /* Since 1970. */
+    char headers[512];                /* On every reply. */
 };
 
 struct call;
@@ -77,6 +79,7 @@ static inline bool route_is_read(const struct route *route)
 const char *method_name(enum http_method method); /* "GET"; "" for those that have no route. */
 
 /* routes.c */
+uint32_t route_number(const struct route *route); /* From 0. */
 const struct route *route_rows(uint32_t *ret_count);
 
 /* reply.c */
@@ -85,6 +88,7 @@ void reply_json(struct call *call, uint16_t status, const struct message *messag
 void reply_receipt(struct call *call, uint16_t status, const struct node_reply *reply);
 void reply_read(struct call *call, uint16_t status);
 void reply_error(struct call *call, const struct err *err);
+void reply_text(struct call *call, const char *content_type); /* What is in api->body, 200. */
 void error_body(struct buf *buf, const struct err *err, uint32_t retry_after_ms);
 
 /* operations.c */
@@ -121,6 +125,7 @@ void handle_attempts_get(struct call *call);
 void handle_queues_get(struct call *call);
 void handle_workers_get(struct call *call);
 void handle_throughput_get(struct call *call);
+void handle_metrics_get(struct call *call);
 void handle_why_get(struct call *call);
 void handle_bulk_get(struct call *call);
 void handle_queue_get(struct call *call);

@@ -1,5 +1,5 @@
 /* Replies: status, headers and JSON bodies, errors among them. */
-#include "api/api_internal.h"
+#include "api/metrics.h"
 #include "wire/json.h"
 
 #include <inttypes.h>
@@ -19,14 +19,15 @@ void error_body(struct buf *buf, const struct err *err, uint32_t retry_after_ms)
 }
 
 /* Sends what is in api->body, which is left empty. */
-static void send_body(struct call *call, uint16_t status, const char *headers)
+static void send_as(struct call *call, uint16_t status, const char *headers,
+                    const char *content_type)
 {
     struct api *api = call->api;
     struct http_output output = {.status = status, .headers = slice_text(headers)};
 
+    metrics_count(call, status);
     if (status != 204) {
-        (void)buf_add_byte(&api->body, '\n');
-        output.content_type = json_type;
+        output.content_type = content_type;
         output.body = buf_slice(&api->body);
     }
     http_reply(call->request, &output);
@@ -34,6 +35,14 @@ static void send_body(struct call *call, uint16_t status, const char *headers)
     if (api->body.capacity > 4 * MIB) {
         buf_done(&api->body);
     }
+}
+
+static void send_body(struct call *call, uint16_t status, const char *headers)
+{
+    if (status != 204) {
+        (void)buf_add_byte(&call->api->body, '\n');
+    }
+    send_as(call, status, headers, json_type);
 }
 
 /* A reply that does not fit the memory that replies may take is an error, never a cut body. */
@@ -98,6 +107,11 @@ void reply_read(struct call *call, uint16_t status)
     (void)snprintf(headers, sizeof(headers), "%sX-Corvo-Index: %" PRIu64 "\r\n", call->api->headers,
                    core_mark(node_core(call->api->options.node)).index);
     send_body(call, status, headers);
+}
+
+void reply_text(struct call *call, const char *content_type)
+{
+    send_as(call, 200, call->api->headers, content_type);
 }
 
 void reply_json(struct call *call, uint16_t status, const struct message *message,

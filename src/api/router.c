@@ -1,9 +1,10 @@
 /* From a request to its route: match, decode, check what every request must be, hand over. */
-#include "api/api_internal.h"
+#include "api/metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char *const method_names[] = {
     [HTTP_GET] = "GET",         [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
@@ -19,6 +20,8 @@ const char *method_name(enum http_method method)
 enum err_code api_create(const struct api_options *options, struct api **ret_api, struct err *err)
 {
     struct api *api = calloc(1, sizeof(*api));
+    struct timespec started;
+    uint32_t route_count;
 
     if (!api) {
         return err_set(err, ERR_NOMEM, "no memory for the api");
@@ -26,6 +29,14 @@ enum err_code api_create(const struct api_options *options, struct api **ret_api
     api->options = *options;
     buf_init(&api->body, REPLY_SIZE_MAX);
     buf_init(&api->openapi, 4 * MIB);
+    (void)route_rows(&route_count);
+    api->route_counts = calloc(route_count, sizeof(*api->route_counts));
+    if (!api->route_counts) {
+        api_destroy(api);
+        return err_set(err, ERR_NOMEM, "no memory for the api");
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &started);
+    api->started_us = (uint64_t)started.tv_sec * 1000000 + (uint64_t)started.tv_nsec / 1000;
     (void)snprintf(api->headers, sizeof(api->headers),
                    "Access-Control-Allow-Origin: *\r\n"
                    "Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r\n"
@@ -42,6 +53,7 @@ void api_destroy(struct api *api)
     if (api) {
         buf_done(&api->body);
         buf_done(&api->openapi);
+        free(api->route_counts);
         free(api);
     }
 }

@@ -81,6 +81,8 @@ static const struct route rows[] = {
      .handle = handle_operation, .help = "delete a queue with its jobs and settings"},
     {GET(API "/workers", ROLE_READ), .reply = &worker_message, .reply_list = true,
      .handle = handle_workers_get, .help = "the workers, those heard of last first"},
+    {GET(API "/metrics", ROLE_READ), .handle = handle_metrics_get,
+     .help = "figures for Prometheus"},
     {GET(API "/metrics/throughput", ROLE_READ), .reply = &minute_message, .reply_list = true,
      .handle = handle_throughput_get, .help = "the last hour by minutes"},
     {GET(API "/cluster/status", ROLE_READ), .handle = handle_status,
@@ -96,6 +98,11 @@ static const struct route rows[] = {
 #undef GET
 #undef WRITE
 #undef POST
+
+uint32_t route_number(const struct route *route)
+{
+    return (uint32_t)(route - rows);
+}
 
 const struct route *route_rows(uint32_t *ret_count)
 {

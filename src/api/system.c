@@ -1,5 +1,5 @@
 /* Routes about the node itself: versions, health, status, documents. */
-#include "api/api_internal.h"
+#include "api/metrics.h"
 #include "base/version.h"
 #include "wire/json.h"
 
@@ -133,5 +133,6 @@ void handle_openapi(struct call *call)
         api_write_openapi(&api->openapi);
     }
     output.body = buf_slice(&api->openapi);
+    metrics_count(call, 200);
     http_reply(call->request, &output);
 }

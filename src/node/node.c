@@ -480,6 +480,18 @@ enum err_code node_workers(struct node *node, struct arena *arena, struct list *
                          ret_workers, err);
 }
 
+struct node_soft node_soft(struct node *node)
+{
+    return (struct node_soft){
+        .enqueued_total = node->pace.total.enqueued,
+        .completed_total = node->pace.total.completed,
+        .failed_total = node->pace.total.failed,
+        .workers = node->presence.count,
+        .workers_heard = presence_heard(&node->presence, node_clock_now(&node->clock)),
+        .pending_max = node->options.pending_max,
+    };
+}
+
 struct node_attendance node_attendance(struct node *node, struct slice queue)
 {
     uint64_t now_ns = node_clock_now(&node->clock);

@@ -138,6 +138,14 @@ void node_minutes(struct node *node, struct pace_minute ret_minutes[PACE_MINUTES
 enum err_code node_workers(struct node *node, struct arena *arena, struct list *ret_workers,
                            struct err *err) MUST_USE;
 
+/* Counts since the start, and who is there. */
+struct node_soft {
+    uint64_t enqueued_total, completed_total, failed_total;
+    uint32_t workers, workers_heard; /* Known; of those not lost. */
+    uint32_t pending_max;            /* Operations that may be pending. */
+};
+struct node_soft node_soft(struct node *node);
+
 struct node_attendance {
     bool present;         /* Somebody waits for the queue or runs one of its jobs. */
     bool unknown;         /* The node leads for too short a time to tell that nobody does. */

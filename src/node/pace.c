@@ -121,6 +121,9 @@ static void count_minute(struct pace *pace, uint64_t now_ns, const struct core_g
     at->enqueued += grown->enqueued;
     at->completed += grown->completed;
     at->failed += grown->failed;
+    pace->total.enqueued += grown->enqueued;
+    pace->total.completed += grown->completed;
+    pace->total.failed += grown->failed;
 }
 
 void pace_grown(struct pace *pace, uint64_t now_ns, const struct core_grown *grown, uint32_t count)

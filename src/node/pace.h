@@ -23,6 +23,7 @@ struct pace {
     uint32_t room;
     uint32_t count;
     uint64_t since_ns;                        /* When it began to count. */
+    struct pace_minute total;                 /* Since then. */
     struct pace_minute minutes[PACE_MINUTES]; /* Minute m is at m % PACE_MINUTES. */
 };
 

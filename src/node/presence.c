@@ -444,6 +444,17 @@ static const char *state_of(const struct worker *worker, uint64_t now_ns)
     return worker->job_count > 0 ? "busy" : "idle";
 }
 
+uint32_t presence_heard(const struct presence *presence, uint64_t now_ns)
+{
+    uint32_t count = 0;
+
+    for (uint32_t id = presence->first; id && worker_at(presence, id)->heard_ns + LOST_NS > now_ns;
+         id = worker_at(presence, id)->next) {
+        count++;
+    }
+    return count;
+}
+
 enum err_code presence_list(struct presence *presence, const struct core *core, uint64_t now_ns,
                             struct arena *arena, struct list *ret_workers, struct err *err)
 {

@@ -46,6 +46,9 @@ void presence_took(struct presence *presence, const struct core *core, uint64_t 
 void presence_beats(struct presence *presence, uint64_t now_ns, struct slice worker_id,
                     struct slice hostname, struct job_key job);
 
+/* How many workers are not lost. */
+uint32_t presence_heard(const struct presence *presence, uint64_t now_ns);
+
 /* All workers, those heard of last first, as a list of worker_object in the arena. */
 enum err_code presence_list(struct presence *presence, const struct core *core, uint64_t now_ns,
                             struct arena *arena, struct list *ret_workers,

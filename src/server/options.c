@@ -193,7 +193,7 @@ static const struct option rows[] = {
 
     {"metrics-public", GROUP_TELEMETRY, NO(BOOL), "false", .flags = OPTION_IDLE,
      .help = "serve metrics without a credential"},
-    {"metrics-max-queues", GROUP_TELEMETRY, NO(COUNT), "1000", ANY_COUNT, .flags = OPTION_IDLE,
+    {"metrics-max-queues", GROUP_TELEMETRY, COUNT(metrics_max_queues), "1000", UP_TO(1000000),
      .help = "queues with figures of their own; the others share one"},
     {"pprof", GROUP_TELEMETRY, NO(TEXT), "none", .flags = OPTION_UNBUILT,
      .help = "address of the profiler"},

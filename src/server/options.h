@@ -33,6 +33,7 @@ struct server_options {
     uint64_t idempotency_ttl_ms;
     uint64_t idempotency_min_ttl_ms;
     uint64_t idempotency_max;
+    uint64_t metrics_max_queues;
     uint64_t shutdown_timeout_ms;
     uint64_t idle_timeout_ms;
     uint64_t request_timeout_ms;

@@ -218,6 +218,7 @@ int main(int argc, char **argv)
     } files[] = {
         {"proto/corvo/log/v1/operations.proto", write_proto},
         {"docs/reference/openapi.json", api_write_openapi},
+        {"docs/reference/metrics.md", api_write_metrics},
         {"docs/reference/operations.md", write_operations},
         {"docs/reference/server-options.md", write_options},
         {"docs/reference/errors.md", write_errors},
