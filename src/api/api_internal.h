@@ -14,9 +14,11 @@ struct api {
     struct api_options options;
     struct buf body; /* Where replies are written; emptied after each. */
     struct buf openapi;
-    struct route_count *route_counts; /* One for each route. */
-    uint64_t started_us;              /* Since 1970. */
-    char headers[512];                /* On every reply. */
+    struct route_count *route_counts;         /* One for each route. */
+    struct bulk_read *bulk_first, *bulk_last; /* Under way, oldest first. */
+    uint32_t bulk_reads;
+    uint64_t started_us; /* Since 1970. */
+    char headers[512];   /* On every reply. */
 };
 
 struct call;
@@ -133,6 +135,7 @@ void handle_info(struct call *call);
 void handle_healthz(struct call *call);
 void handle_readyz(struct call *call);
 void handle_status(struct call *call);
+void handle_runtime(struct call *call);
 void handle_openapi(struct call *call);
 
 /* True if the payload is within --max-payload-size; else *err says so (PAYLOAD_TOO_LARGE). */

@@ -87,6 +87,8 @@ static const struct route rows[] = {
      .handle = handle_throughput_get, .help = "the last hour by minutes"},
     {GET(API "/cluster/status", ROLE_READ), .handle = handle_status,
      .help = "the node, its log and its store"},
+    {GET(API "/debug/runtime", ROLE_READ), .handle = handle_runtime,
+     .help = "threads, memory and CPU time of the process"},
     {GET(API "/info", ROLE_NONE), .handle = handle_info, .help = "versions and features"},
     {GET("/healthz", ROLE_NONE), .handle = handle_healthz, .help = "200 while the process serves"},
     {GET("/readyz", ROLE_NONE), .handle = handle_readyz,

@@ -79,6 +79,7 @@
 #define PACE_QUEUES_MAX 10000
 #define BULK_GET_MAX 1000
 #define BULK_GET_SIZE_MAX (16 * MIB) /* Of the reply. */
+#define BULK_READS_MAX 16            /* At a time. */
 #define READ_WAIT_MS_DEFAULT 2000
 #define READ_WAIT_MS_MAX 10000
 #define REFUSAL_RETRY_MS_MIN 10

@@ -434,6 +434,11 @@ const char *node_health_word(enum node_health health)
     return words[health];
 }
 
+uv_loop_t *node_loop(struct node *node)
+{
+    return node->loop;
+}
+
 struct core *node_core(struct node *node)
 {
     return node->core;

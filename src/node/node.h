@@ -115,6 +115,9 @@ enum err_code node_read_begin(struct node *node, const struct read_bound *bound,
 /* Nobody waits any more: `done` will not be called. */
 void node_read_cancel(struct node *node, struct waiting_read *read);
 
+/* The loop that all of this runs on. */
+uv_loop_t *node_loop(struct node *node);
+
 /* For reads: rows through core's getters. */
 struct core *node_core(struct node *node);
 

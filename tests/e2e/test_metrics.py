@@ -63,6 +63,18 @@ def test_the_figures_are_those_of_other_reads(t):
     eq(types["corvo_jobs_enqueued_total"], "counter")
 
 
+def test_the_runtime_of_the_process(t):
+    c = t.client(t.server())
+    before = c.ok("GET", "/api/v1/debug/runtime")
+    for _ in range(50):
+        c.enqueue("runtime")
+    after = c.ok("GET", "/api/v1/debug/runtime")
+    eq(sorted(after), ["cpu_sys_ns", "cpu_user_ns", "gc_pause_p99_ns", "gomaxprocs", "goroutines", "heap_inuse_bytes",
+                       "stack_inuse_bytes"])
+    check(after["cpu_user_ns"] + after["cpu_sys_ns"] > before["cpu_user_ns"] + before["cpu_sys_ns"], f"{after}")
+    check(after["heap_inuse_bytes"] > 10**6 and after["gomaxprocs"] >= 1, f"{after}")
+
+
 def test_a_waiting_fetch_is_seen(t):
     c = t.client(t.fresh())
     eq(value(scrape(c)[0], "corvo_waiters"), 0.0)
