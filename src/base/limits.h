@@ -68,6 +68,7 @@
 #define CLAIMS_IN_FLIGHT_MAX 64 /* Of one queue. */
 #define READS_WAITING_MAX 1024
 #define WHY_AHEAD_MAX 10000
+#define WHY_HOLDERS_MAX 20
 
 /* What the leader knows of workers and of the queues' pace (A8, A10, A16). */
 #define WORKERS_MAX 10000

@@ -11,6 +11,8 @@ static const char *const kind_names[WHY_KIND_COUNT] = {
     [WHY_DRAINING] = "draining",
     [WHY_SCHEDULED] = "scheduled",
     [WHY_RETRY_BACKOFF] = "retry_backoff",
+    [WHY_RATE_LIMIT] = "rate_limit",
+    [WHY_CONCURRENCY] = "concurrency",
     [WHY_HELD] = "held",
     [WHY_ACTIVE] = "active",
     [WHY_NO_WORKER] = "no_worker",
@@ -42,6 +44,11 @@ static const struct field gate_fields[] = {
     {ROW(15, FIELD_BOOL, unknown, "the leader is too new to know its workers")},
     {ROW(16, FIELD_TIME, at, "when it ended")},
     {ROW(17, FIELD_TEXT, state, "as what it ended")},
+    {ROW(18, FIELD_U64, limit, "claims in the window, or jobs active, at most")},
+    {ROW(19, FIELD_U64, window_ms, "length of the window")},
+    {ROW(20, FIELD_U64, used, "claims in the window now")},
+    {ROW(21, FIELD_U64, active, "jobs active now")},
+    {ROW(22, FIELD_TEXT, holders, "jobs active now, at most 20"), .flags = FIELD_LIST},
 };
 
 #undef ROW
@@ -155,6 +162,79 @@ static bool waits_to_retry(const struct look *look, struct why_gate *gate)
     return true;
 }
 
+/* Claims in (now - window, now]. */
+static uint64_t claims_used(const struct look *look)
+{
+    const struct window *window = &look->queue->window;
+    uint64_t width_ns = look->queue->row.rate_window_ms * NS_PER_MS;
+    uint64_t used = 0;
+
+    for (uint32_t i = window->count; i > 0; i--) {
+        struct window_item item = window_at(window, i - 1);
+
+        if (item.at_ns + width_ns <= look->now_ns) {
+            break;
+        }
+        used += item.count;
+    }
+    return used;
+}
+
+static bool is_over_rate(const struct look *look, struct why_gate *gate)
+{
+    const struct queue_row *queue = &look->queue->row;
+
+    if (queue->rate_limit == 0 || look->job->state != JOB_PENDING) {
+        return false;
+    }
+    gate->queue = queue->name;
+    gate->limit = queue->rate_limit;
+    gate->window_ms = queue->rate_window_ms;
+    gate->used = claims_used(look);
+    gate->until =
+        window_opens_ns(&look->queue->window, queue->rate_window_ms * NS_PER_MS, queue->rate_limit);
+    gate->has = 1u << (WHY_GATE_HAS_ESTIMATE - 1);
+    gate->text =
+        slice_text(arena_printf(look->arena, "rate limit of queue %.*s: %u per %llu ms",
+                                (int)queue->name.size, (const char *)queue->name.data,
+                                queue->rate_limit, (unsigned long long)queue->rate_window_ms));
+    return gate->used >= queue->rate_limit;
+}
+
+/* Ids of the queue's active jobs, those longest active first. */
+static struct list list_holders(const struct look *look)
+{
+    const struct index *index = &look->core->index;
+    const struct index_job *job = index_first_of(index, look->queue, LIST_ACTIVE);
+    struct slice *ids = arena_array(look->arena, WHY_HOLDERS_MAX, sizeof(*ids));
+    uint32_t count = 0;
+
+    for (; ids && job && count < WHY_HOLDERS_MAX; job = index_next_of(index, job)) {
+        ids[count++] = job_id_text((struct job_key){job->time_ns, job->seq}, look->arena);
+    }
+    return (struct list){.items = ids, .count = count};
+}
+
+static bool is_over_concurrency(const struct look *look, struct why_gate *gate)
+{
+    const struct queue_row *queue = &look->queue->row;
+    uint64_t active = look->queue->jobs.counts[JOB_ACTIVE];
+
+    if (queue->max_concurrency == 0 || active < queue->max_concurrency ||
+        look->job->state != JOB_PENDING) {
+        return false;
+    }
+    gate->queue = queue->name;
+    gate->limit = queue->max_concurrency;
+    gate->active = active;
+    gate->holders = list_holders(look);
+    gate->text = slice_text(arena_printf(look->arena,
+                                         "concurrency limit of queue %.*s: %llu active, at most %u",
+                                         (int)queue->name.size, (const char *)queue->name.data,
+                                         (unsigned long long)active, queue->max_concurrency));
+    return true;
+}
+
 static bool is_held(const struct look *look, struct why_gate *gate)
 {
     const struct job_hold *hold = &look->job->hold;
@@ -202,10 +282,16 @@ static bool is_terminal(const struct look *look, struct why_gate *gate)
 }
 
 static const gate_fn gates[WHY_KIND_COUNT] = {
-    [WHY_PAUSED] = is_paused,       [WHY_DRAINING] = is_draining,
-    [WHY_SCHEDULED] = is_scheduled, [WHY_RETRY_BACKOFF] = waits_to_retry,
-    [WHY_HELD] = is_held,           [WHY_ACTIVE] = is_active,
-    [WHY_EXPIRED] = is_expired,     [WHY_TERMINAL] = is_terminal,
+    [WHY_PAUSED] = is_paused,
+    [WHY_DRAINING] = is_draining,
+    [WHY_SCHEDULED] = is_scheduled,
+    [WHY_RETRY_BACKOFF] = waits_to_retry,
+    [WHY_RATE_LIMIT] = is_over_rate,
+    [WHY_CONCURRENCY] = is_over_concurrency,
+    [WHY_HELD] = is_held,
+    [WHY_ACTIVE] = is_active,
+    [WHY_EXPIRED] = is_expired,
+    [WHY_TERMINAL] = is_terminal,
 };
 
 /* --- The answer ----------------------------------------------------------------------------------
@@ -322,6 +408,20 @@ static bool find_until(const struct why *why, uint64_t *ret_until)
     return true;
 }
 
+/* Under a rate limit those ahead go first, as many in each window as it lets through. */
+static void wait_for_those_ahead(struct why *why)
+{
+    const struct why_gate *items = why->gates.items;
+
+    for (uint32_t i = 0; i < why->gates.count; i++) {
+        if (items[i].gate == WHY_RATE_LIMIT && why->ahead >= items[i].limit) {
+            why->estimated_start += why->ahead / items[i].limit * items[i].window_ms * NS_PER_MS;
+            why->has |= 1u << (WHY_HAS_ESTIMATE - 1);
+            why->estimate = true;
+        }
+    }
+}
+
 void why_sum_up(struct why *why, uint64_t rate_per_1000s)
 {
     const struct why_gate *items = why->gates.items;
@@ -330,10 +430,12 @@ void why_sum_up(struct why *why, uint64_t rate_per_1000s)
     /* That no worker asks says more than that it is ready. */
     why->summary = items[items[0].gate == WHY_NONE ? last : 0].text;
     if (find_until(why, &why->estimated_start)) {
+        wait_for_those_ahead(why);
         return;
     }
     why->estimated_start = 0;
-    if (rate_per_1000s > 0 && why->gates.count == 1 && items[0].gate == WHY_NONE &&
+    if (rate_per_1000s > 0 && why->gates.count == 1 &&
+        (items[0].gate == WHY_NONE || items[0].gate == WHY_CONCURRENCY) &&
         (why->has & (1u << (WHY_HAS_AHEAD - 1)))) {
         why->estimated_start = why->at + (why->ahead + 1) * 1000 * NS_PER_SECOND / rate_per_1000s;
         why->has |= 1u << (WHY_HAS_ESTIMATE - 1);

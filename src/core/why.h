@@ -14,6 +14,8 @@ enum why_kind {
     WHY_DRAINING,
     WHY_SCHEDULED,
     WHY_RETRY_BACKOFF,
+    WHY_RATE_LIMIT,
+    WHY_CONCURRENCY,
     WHY_HELD,
     WHY_ACTIVE,
     WHY_NO_WORKER,
@@ -34,6 +36,11 @@ struct why_gate {
     bool estimate; /* `until` is a guess. */
     uint32_t attempt;
     struct slice last_error;
+    uint64_t limit; /* Of claims in window_ms, or of active jobs. */
+    uint64_t window_ms;
+    uint64_t used; /* Claims in the window now. */
+    uint64_t active;
+    struct list holders; /* struct slice: ids of active jobs, the first WHY_HOLDERS_MAX. */
     struct slice reason;
     struct slice kind;
     struct slice by;

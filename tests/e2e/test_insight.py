@@ -221,3 +221,24 @@ def test_T19_totals_are_real_numbers_and_throughput_counts_every_way(t):
     queue = c.ok("GET", "/api/v1/queues/q")
     eq([queue[key] for key in ("enqueued_total", "completed_total", "failed_total", "failed")], [5, 3, 1, 1])
     check(all(is_job_id(job["job_id"]) for job in jobs), "ids")
+
+
+def test_why_tells_the_limits_of_a_queue(t):
+    c, q = t.client(), t.queue()
+    c.ok("POST", f"/api/v1/queues/{q}/throttle", {"rate": 1, "window_ms": 3600000})
+    ids = [c.enqueue(q) for _ in range(3)]
+    job = c.take(q)
+    answer = why(c, ids[1])
+    gate = answer["gates"][0]
+    eq([gate[key] for key in ("gate", "queue", "limit", "window_ms", "used", "estimate")],
+       ["rate_limit", q, 1, 3600000, 1, False])
+    eq(answer["summary"], f"rate limit of queue {q}: 1 per 3600000 ms")
+    eq(answer["estimated_start"], gate["until"])
+    later = why(c, ids[2])
+    eq((time_ns(later["estimated_start"]) - time_ns(gate["until"]), later["estimate"]), (3600 * 10**9, True))
+    c.ok("DELETE", f"/api/v1/queues/{q}/throttle")
+    c.ok("POST", f"/api/v1/queues/{q}/concurrency", {"max": 1})
+    gate = why(c, ids[1])["gates"][0]
+    eq([gate[key] for key in ("gate", "limit", "active", "holders")], ["concurrency", 1, 1, [job["job_id"]]])
+    c.ack(job)
+    eq(gates(c, ids[1]), ["none", "no_worker"])
