@@ -111,6 +111,9 @@ enum err_code idempotency_read(struct call *call, struct err *err) MUST_USE;
 /* body.c */
 enum err_code body_read(struct call *call, const struct message *message, void *ret_record,
                         struct err *err) MUST_USE;
+/* A whole number of a query or header, at most `max`; absent = `value_default`. */
+enum err_code query_number(struct slice text, const char *name, uint64_t max,
+                           uint64_t value_default, uint64_t *ret_value, struct err *err) MUST_USE;
 void *record_create(struct call *call, const struct message *message, struct err *err);
 
 /* operations.c, batches.c, fetch.c, reads.c, system.c */
@@ -128,6 +131,7 @@ void handle_queues_get(struct call *call);
 void handle_workers_get(struct call *call);
 void handle_throughput_get(struct call *call);
 void handle_metrics_get(struct call *call);
+void handle_events_get(struct call *call);
 void handle_why_get(struct call *call);
 void handle_bulk_get(struct call *call);
 void handle_queue_get(struct call *call);
@@ -149,5 +153,6 @@ extern const struct message ack_batch_reply_message;
 extern const struct message bulk_get_message;
 extern const struct message bulk_get_reply_message;
 extern const struct message minute_message;
+extern const struct message events_reply_message;
 
 #endif

@@ -1,4 +1,4 @@
-/* Request bodies into records. */
+/* Request bodies into records, and numbers of queries. */
 #include "api/api_internal.h"
 #include "wire/json.h"
 
@@ -61,4 +61,28 @@ bool payload_fits(const struct api *api, struct slice payload, struct err *err)
         return false;
     }
     return true;
+}
+
+enum err_code query_number(struct slice text, const char *name, uint64_t max,
+                           uint64_t value_default, uint64_t *ret_value, struct err *err)
+{
+    uint64_t value = 0;
+    bool good = text.size > 0;
+
+    *ret_value = value_default;
+    if (!text.data) {
+        return ERR_NONE;
+    }
+    for (size_t i = 0; i < text.size && good; i++) {
+        uint64_t digit = (uint64_t)text.data[i] - '0';
+
+        good = digit <= 9 && !__builtin_mul_overflow(value, 10, &value) &&
+               !__builtin_add_overflow(value, digit, &value) && value <= max;
+    }
+    if (!good) {
+        return err_reply(err, REPLY_VALIDATION_ERROR, "%s must be a number from 0 to %llu", name,
+                         (unsigned long long)max);
+    }
+    *ret_value = value;
+    return ERR_NONE;
 }

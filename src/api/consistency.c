@@ -2,31 +2,6 @@
  * node. */
 #include "api/api_internal.h"
 
-/* A whole number of a query or header; absent = `value_default`. */
-static enum err_code read_number(struct slice text, const char *name, uint64_t max,
-                                 uint64_t value_default, uint64_t *ret_value, struct err *err)
-{
-    uint64_t value = 0;
-    bool good = text.size > 0;
-
-    *ret_value = value_default;
-    if (!text.data) {
-        return ERR_NONE;
-    }
-    for (size_t i = 0; i < text.size && good; i++) {
-        uint64_t digit = (uint64_t)text.data[i] - '0';
-
-        good = digit <= 9 && !__builtin_mul_overflow(value, 10, &value) &&
-               !__builtin_add_overflow(value, digit, &value) && value <= max;
-    }
-    if (!good) {
-        return err_reply(err, REPLY_VALIDATION_ERROR, "%s must be a number from 0 to %llu", name,
-                         (unsigned long long)max);
-    }
-    *ret_value = value;
-    return ERR_NONE;
-}
-
 enum err_code consistency_read(struct call *call, struct err *err)
 {
     struct read_bound *bound = &call->bound;
@@ -40,11 +15,11 @@ enum err_code consistency_read(struct call *call, struct err *err)
     if (!index.data) {
         index = http_header_find(call->input, "X-Corvo-Min-Index");
     }
-    if (read_number(index, "min_index", UINT64_MAX, 0, &bound->min_index, err)) {
+    if (query_number(index, "min_index", UINT64_MAX, 0, &bound->min_index, err)) {
         return err->code;
     }
-    return read_number(http_query_find(call->input, "wait_ms"), "wait_ms", READ_WAIT_MS_MAX,
-                       READ_WAIT_MS_DEFAULT, &bound->wait_ms, err);
+    return query_number(http_query_find(call->input, "wait_ms"), "wait_ms", READ_WAIT_MS_MAX,
+                        READ_WAIT_MS_DEFAULT, &bound->wait_ms, err);
 }
 
 static void go_on(void *context, const struct err *err)

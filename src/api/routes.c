@@ -85,6 +85,8 @@ static const struct route rows[] = {
      .help = "figures for Prometheus"},
     {GET(API "/metrics/throughput", ROLE_READ), .reply = &minute_message, .reply_list = true,
      .handle = handle_throughput_get, .help = "the last hour by minutes"},
+    {GET(API "/cluster/events", ROLE_READ), .reply = &events_reply_message,
+     .handle = handle_events_get, .help = "the events that are kept, after one of them"},
     {GET(API "/cluster/status", ROLE_READ), .handle = handle_status,
      .help = "the node, its log and its store"},
     {GET(API "/debug/runtime", ROLE_READ), .handle = handle_runtime,

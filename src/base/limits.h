@@ -79,6 +79,8 @@
 #define WORKERS_UNKNOWN_MS 60000 /* So new is a leader that has not heard of all. */
 #define PACE_QUEUES_MAX 10000
 #define BULK_GET_MAX 1000
+#define EVENTS_PAGE_DEFAULT 100
+#define EVENTS_PAGE_MAX 1000
 #define BULK_GET_SIZE_MAX (16 * MIB) /* Of the reply. */
 #define BULK_READS_MAX 16            /* At a time. */
 #define READ_WAIT_MS_DEFAULT 2000

@@ -37,6 +37,7 @@ static const struct reply_row rows[REPLY_COUNT] = {
     [REPLY_STORAGE_FAILED] = {"STORAGE_FAILED", 503, ERR_IO},
     [REPLY_SHUTTING_DOWN] = {"SHUTTING_DOWN", 503, ERR_CLOSED},
     [REPLY_CONSISTENCY_TIMEOUT] = {"CONSISTENCY_TIMEOUT", 504, ERR_TIMEOUT},
+    [REPLY_EVENTS_GONE] = {"EVENTS_GONE", 410, ERR_NOT_FOUND},
 };
 
 static const enum reply_code by_err[ERR_COUNT] = {
