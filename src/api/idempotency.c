@@ -11,8 +11,7 @@ static enum err_code check_key(const struct call *call, struct slice key, struct
 {
     if (call->route->flags & ROUTE_NO_KEY) {
         return err_reply(err, REPLY_VALIDATION_ERROR,
-                         "%s is not possible here: lease tokens make this safe to repeat",
-                         header_name);
+                         "%s is not taken here: this is safe to repeat without", header_name);
     }
     if (http_header_count(call->input, header_name) > 1) {
         return err_reply(err, REPLY_VALIDATION_ERROR, "there are two %s headers", header_name);
