@@ -37,6 +37,7 @@ struct writer {
     const struct queue_object *queues; /* With labels of their own. */
     uint32_t queue_count;
     struct queue_object others; /* The sum of all others. */
+    struct pace_waits other_waits;
     bool has_others;
 };
 
@@ -172,6 +173,47 @@ static void write_paused(struct writer *writer, const struct metric_family *fami
         (void)buf_printf(writer->buf, "%s{", family->name);
         add_label(writer->buf, "queue", queue->name);
         (void)buf_printf(writer->buf, "} %d\n", queue->paused);
+    }
+}
+
+static void write_waits_of(struct writer *writer, const struct metric_family *family,
+                           struct slice queue, const struct pace_waits *waits)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < PACE_BOUNDS; i++) {
+        sum += waits->counts[i];
+        (void)buf_printf(writer->buf, "%s_bucket{", family->name);
+        add_label(writer->buf, "queue", queue);
+        (void)buf_printf(writer->buf, ",le=\"%g\"} %" PRIu64 "\n", (double)pace_bounds_ms[i] / 1000,
+                         sum);
+    }
+    (void)buf_printf(writer->buf, "%s_bucket{", family->name);
+    add_label(writer->buf, "queue", queue);
+    (void)buf_printf(writer->buf, ",le=\"+Inf\"} %" PRIu64 "\n%s_sum{", waits->count, family->name);
+    add_label(writer->buf, "queue", queue);
+    (void)buf_printf(writer->buf, "} %" PRIu64 ".%03" PRIu64 "\n%s_count{", waits->sum_ms / 1000,
+                     waits->sum_ms % 1000, family->name);
+    add_label(writer->buf, "queue", queue);
+    (void)buf_printf(writer->buf, "} %" PRIu64 "\n", waits->count);
+}
+
+/* Of queues whose jobs were never started there is nothing to tell. */
+static void write_waits(struct writer *writer, const struct metric_family *family)
+{
+    const struct queue_object *queue;
+
+    for (uint32_t i = 0; (queue = queue_at(writer, i)); i++) {
+        struct pace_waits waits = {0};
+
+        if (queue == &writer->others) {
+            waits = writer->other_waits;
+        } else {
+            node_add_waits(writer->api->options.node, queue->name, &waits);
+        }
+        if (waits.count > 0) {
+            write_waits_of(writer, family, queue->name, &waits);
+        }
     }
 }
 
@@ -353,6 +395,10 @@ static const struct metric_family families[] = {
     QUEUE("corvo_jobs_enqueued_total", enqueued_total, "jobs enqueued ever"),
     QUEUE("corvo_jobs_completed_total", completed_total, "jobs completed ever"),
     QUEUE("corvo_jobs_failed_total", failed_total, "attempts failed ever"),
+    {.name = "corvo_job_wait_seconds",
+     .type = "histogram",
+     .write = write_waits,
+     .help = "how long jobs had been ready when they were started"},
     {.name = "corvo_queue_oldest_ready_seconds",
      .type = "gauge",
      .write = write_oldest,
@@ -469,6 +515,7 @@ static enum err_code fill_queues(struct writer *writer, struct arena *arena, str
     writer->has_others = queues.count > writer->queue_count;
     for (uint32_t i = writer->queue_count; i < queues.count; i++) {
         add_to_others(&writer->others, &writer->queues[i]);
+        node_add_waits(node, writer->queues[i].name, &writer->other_waits);
     }
     return ERR_NONE;
 }

@@ -473,6 +473,11 @@ struct pace_figures node_pace(struct node *node, struct slice queue)
     return pace_of(&node->pace, node_clock_now(&node->clock), core_queue_number(node->core, queue));
 }
 
+void node_add_waits(struct node *node, struct slice queue, struct pace_waits *waits)
+{
+    pace_add_waits(&node->pace, core_queue_number(node->core, queue), waits);
+}
+
 void node_minutes(struct node *node, struct pace_minute ret_minutes[PACE_MINUTES])
 {
     pace_minutes(&node->pace, node_clock_now(&node->clock), ret_minutes);

@@ -135,6 +135,7 @@ uint32_t node_retry_after_ms(struct node *node);
 
 /* How fast a queue goes; the last hour by minutes. */
 struct pace_figures node_pace(struct node *node, struct slice queue);
+void node_add_waits(struct node *node, struct slice queue, struct pace_waits *waits);
 void node_minutes(struct node *node, struct pace_minute ret_minutes[PACE_MINUTES]);
 
 /* All workers as a list of worker_object in the arena; ERR_NOMEM. */

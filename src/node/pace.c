@@ -31,9 +31,13 @@ struct queue_pace {
     struct ring done_ring, start_ring;
     uint32_t done[DONE_SLOTS];
     uint32_t starts[START_SLOTS];
+    struct pace_waits all_waits;
     uint64_t generation; /* Of waits[generation % 2]. */
     uint32_t waits[2][WAIT_BUCKETS];
 };
+
+const uint64_t pace_bounds_ms[PACE_BOUNDS] = {1,    5,    10,    50,    100,    500,
+                                              1000, 5000, 30000, 60000, 600000, 3600000};
 
 void pace_init(struct pace *pace, uint64_t now_ns)
 {
@@ -180,6 +184,18 @@ static void turn_generation(struct queue_pace *queue, uint64_t generation)
     queue->generation = generation;
 }
 
+static void count_wait(struct pace_waits *waits, uint64_t wait_ns)
+{
+    uint32_t bucket = 0;
+
+    while (bucket < PACE_BOUNDS && wait_ns > pace_bounds_ms[bucket] * NS_PER_MS) {
+        bucket++;
+    }
+    waits->counts[bucket]++;
+    waits->count++;
+    waits->sum_ms += wait_ns / NS_PER_MS;
+}
+
 void pace_started(struct pace *pace, uint64_t now_ns, uint32_t number, uint64_t wait_ns)
 {
     struct queue_pace *queue = need(pace, number);
@@ -192,6 +208,18 @@ void pace_started(struct pace *pace, uint64_t now_ns, uint32_t number, uint64_t 
     queue->starts[slot % START_SLOTS]++;
     turn_generation(queue, now_ns / WAIT_GENERATION_NS);
     queue->waits[queue->generation % 2][wait_bucket(wait_ns / NS_PER_MS)]++;
+    count_wait(&queue->all_waits, wait_ns);
+}
+
+void pace_add_waits(const struct pace *pace, uint32_t number, struct pace_waits *waits)
+{
+    const struct queue_pace *queue = find(pace, number);
+
+    for (uint32_t i = 0; queue && i <= PACE_BOUNDS; i++) {
+        waits->counts[i] += queue->all_waits.counts[i];
+    }
+    waits->count += queue ? queue->all_waits.count : 0;
+    waits->sum_ms += queue ? queue->all_waits.sum_ms : 0;
 }
 
 void pace_asked(struct pace *pace, uint64_t now_ns, uint32_t number)

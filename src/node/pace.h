@@ -8,6 +8,7 @@
 #include "core/core.h"
 
 #define PACE_MINUTES 60
+#define PACE_BOUNDS 12
 
 struct queue_pace;
 
@@ -37,6 +38,15 @@ struct pace_figures {
     uint64_t wait_p99_ms;
 };
 
+/* How long all jobs of a queue had been ready when they were started, since the process began. */
+struct pace_waits {
+    uint64_t counts[PACE_BOUNDS + 1]; /* Up to each of pace_bounds_ms; the last is above them. */
+    uint64_t count;
+    uint64_t sum_ms;
+};
+
+extern const uint64_t pace_bounds_ms[PACE_BOUNDS];
+
 /* Begins to count at now_ns; allocates nothing. */
 void pace_init(struct pace *pace, uint64_t now_ns);
 
@@ -51,6 +61,9 @@ void pace_asked(struct pace *pace, uint64_t now_ns, uint32_t queue);
 
 /* The figures of a queue by its number; all zero when nothing is known. */
 struct pace_figures pace_of(const struct pace *pace, uint64_t now_ns, uint32_t queue);
+
+/* Adds the waits of a queue to *waits. */
+void pace_add_waits(const struct pace *pace, uint32_t queue, struct pace_waits *waits);
 
 /* The last PACE_MINUTES minutes, oldest first, this one last. */
 void pace_minutes(const struct pace *pace, uint64_t now_ns,

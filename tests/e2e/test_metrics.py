@@ -59,6 +59,9 @@ def test_the_figures_are_those_of_other_reads(t):
     eq((value(found, "corvo_queues_total"), value(found, "corvo_cluster_is_leader")), (2.0, 1.0))
     eq(value(found, "corvo_raft_applied_index"), float(c.status()["applied_index"]))
     eq(value(found, "corvo_http_requests_total", method="POST", route="/api/v1/enqueue"), 6.0)
+    eq(value(found, "corvo_job_wait_seconds_count", queue="a"), 2.0)
+    eq(value(found, "corvo_job_wait_seconds_bucket", queue="a", le="+Inf"), 2.0)
+    check(all(dict(labels)["queue"] == "a" for labels in found["corvo_job_wait_seconds_count"]), "only of started jobs")
     check(value(found, "process_resident_memory_bytes") > 10**6 and value(found, "process_open_fds") > 5, "the process")
     eq(types["corvo_jobs_enqueued_total"], "counter")
 

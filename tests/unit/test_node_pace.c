@@ -91,6 +91,30 @@ static void test_percentiles(void **state)
     assert_true(figures.wait_p50_ms == 5 && figures.wait_p99_ms == 5);
 }
 
+/* Each wait is counted once, under the first bound that is not below it, for as long as it runs. */
+static void test_all_waits(void **state)
+{
+    struct pace *pace = *state;
+    struct pace_waits waits = {0};
+
+    for (uint32_t i = 0; i < PACE_BOUNDS; i++) {
+        pace_started(pace, START_NS, 1, pace_bounds_ms[i] * NS_PER_MS);
+        pace_started(pace, START_NS + 60 * MINUTE_NS, 2, pace_bounds_ms[i] * NS_PER_MS + 1);
+    }
+    pace_add_waits(pace, 1, &waits);
+    assert_int_equal(waits.count, PACE_BOUNDS);
+    for (uint32_t i = 0; i < PACE_BOUNDS; i++) {
+        assert_int_equal(waits.counts[i], 1);
+    }
+    assert_int_equal(waits.counts[PACE_BOUNDS], 0);
+    pace_add_waits(pace, 2, &waits);
+    pace_add_waits(pace, 3, &waits);
+    assert_int_equal(waits.count, 2 * PACE_BOUNDS);
+    assert_int_equal(waits.counts[0], 1);
+    assert_int_equal(waits.counts[1], 2);
+    assert_int_equal(waits.counts[PACE_BOUNDS], 1);
+}
+
 /* Two starts a second, from the first minute on; none a while after they stopped. */
 static void test_starts_follow_the_last_five_minutes(void **state)
 {
@@ -158,6 +182,7 @@ int main(void)
         TEST(test_throughput_is_of_the_last_minute),
         TEST(test_waits_are_rounded_to_an_eighth),
         TEST(test_percentiles),
+        TEST(test_all_waits),
         TEST(test_starts_follow_the_last_five_minutes),
         TEST(test_minutes),
         TEST(test_queues_are_bounded),
