@@ -3,6 +3,7 @@
 
 #include "base/common.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static uint32_t min3(uint32_t a, uint32_t b, uint32_t c)
@@ -41,7 +42,8 @@ static uint32_t distance(const char *a, const char *b)
 const char *suggest_name(const char *name, const char *const *names, uint32_t count)
 {
     const char *nearest = NULL;
-    uint32_t least = SUGGEST_EDITS_MAX + 1;
+    bool is_short = strlen(name) <= SUGGEST_SHORT;
+    uint32_t least = (is_short ? SUGGEST_EDITS_SHORT_MAX : SUGGEST_EDITS_MAX) + 1;
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t edits = distance(name, names[i]);

@@ -137,8 +137,6 @@ def test_unsupported_fields_are_refused_never_dropped(t):
         refused(c.post("/api/v1/enqueue", {"queue": q, name: value}), 501, "UNSUPPORTED", name)
         refused(c.post(BATCH, {"jobs": [{"queue": q}, {"queue": q, name: value}]}), 501, "UNSUPPORTED", name)
     refused(c.post(BATCH, {"jobs": [{"queue": q}], "batch": {"callback_queue": q}}), 501, "UNSUPPORTED", "batch")
-    headers = {"Idempotency-Key": "k"}
-    refused(c.post("/api/v1/enqueue", {"queue": q}, headers=headers), 501, "UNSUPPORTED", "Idempotency-Key")
     headers = {"X-Corvo-Namespace": "other"}
     refused(c.post("/api/v1/enqueue", {"queue": q}, headers=headers), 501, "UNSUPPORTED", "namespace")
     refused(c.get("/api/v1/queues", headers=headers), 501, "UNSUPPORTED", "namespace")

@@ -9,7 +9,8 @@
 /* After the headers it needs. */
 #include <cmocka.h>
 
-static const char *const names[] = {"drain", "due", "wake", "retention", "retention-interval"};
+static const char *const names[] = {"drain",  "due", "wake", "retention", "retention-interval",
+                                    "tls-key"};
 
 /* Method: slips of each kind (swapped, dropped, added, wrong letter), a name that is right. */
 static void test_near(void **state)
@@ -36,6 +37,7 @@ static void test_far(void **state)
 
     (void)state;
     assert_null(suggest_name("throughput", names, ARRAY_COUNT(names)));
+    assert_null(suggest_name("api-key", names, ARRAY_COUNT(names)));
     assert_null(suggest_name("wake", names, 0));
     memset(longest, 'x', sizeof(longest));
     longest[SUGGEST_NAME_MAX] = '\0';
