@@ -12,12 +12,12 @@ OPT ?= -O2 -D_FORTIFY_SOURCE=2
 DIALECT := -std=gnu17 -D_GNU_SOURCE -Isrc -I.
 CFLAGS := $(DIALECT) $(WARN) $(WERROR) $(OPT) -g -fstack-protector-strong -fno-omit-frame-pointer -fPIE $(SAN)
 LDFLAGS := -pie -Wl,-z,relro,-z,now $(SAN)
-LIBS := -lcurl -luv -lllhttp -lrocksdb -l:libraft.a -lyyjson -lxxhash -lssl -lcrypto -lz -lpthread
+LIBS := -lcurl -luv -lllhttp -lrocksdb -lsqlite3 -l:libraft.a -lyyjson -lxxhash -lssl -lcrypto -lz -lpthread
 PYTHON := /usr/bin/python3
 CLANG_FORMAT := clang-format-19
 Q := $(if $(V),,@)
 
-ROOMS := cli server api node http replica store core wire base bench
+ROOMS := cli server api node http replica view store core wire base bench
 EXE := $(BUILD)/corvo
 archive = $(BUILD)/lib$(1).a
 ARCHIVES := $(foreach room,$(ROOMS),$(call archive,$(room)))

@@ -3,7 +3,7 @@
  * The scope of a key is principal, namespace, method and path; the fingerprint is of method, path
  * with query, and body. Both are SHA-256. */
 #include "api/api_internal.h"
-#include "api/sha256.h"
+#include "base/sha256.h"
 
 static const char header_name[] = "Idempotency-Key";
 

@@ -106,6 +106,12 @@
 #define STORE_UNFLUSHED_LOG_MAX (128 * MIB)
 #define STORE_HURRY_NS (10 * UINT64_C(1000000)) /* Between epochs that someone waits for. */
 
+/* The view. */
+#define VIEW_READERS 2        /* Threads that queries run on. */
+#define VIEW_QUERIES_MAX 1024 /* That wait for one of them. */
+#define VIEW_REBUILDS_WAITING_MAX 64
+#define VIEW_ERROR_TEXT_MAX (1 * KIB) /* Of an error, in the file. */
+
 /* The command line. */
 #define CLI_REPLY_MAX (256 * MIB)
 #define CLI_FLAGS_MAX 64         /* Given to one command, the same one counted each time. */

@@ -136,6 +136,21 @@ bool doc_section_has(const struct doc_page *page, const char *heading, const cha
     return false;
 }
 
+bool doc_section_names(const struct doc_page *page, const char *heading, const char *text)
+{
+    const char *line = section(page, heading);
+
+    for (; *line && *line != '#'; line = next_line(line)) {
+        const char *end = starts_with(line, "| ") ? strchr(line + 2, '|') : NULL;
+        const char *found = end ? strstr(line, text) : NULL;
+
+        if (found && found < end) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t doc_section_rows(const struct doc_page *page, const char *heading)
 {
     const char *line = section(page, heading);

@@ -26,6 +26,9 @@ size_t doc_example_bytes(const struct doc_page *page, const char *name, uint8_t 
 /* True if a line of the section under that heading starts with the text. */
 bool doc_section_has(const struct doc_page *page, const char *heading, const char *text);
 
+/* True if the first cell of a row of the section's table has the text. */
+bool doc_section_names(const struct doc_page *page, const char *heading, const char *text);
+
 /* How many lines of the section start with `| ` and a digit: the rows of its table. */
 uint32_t doc_section_rows(const struct doc_page *page, const char *heading);
 

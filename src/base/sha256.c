@@ -1,7 +1,12 @@
 /* SHA-256 by libcrypto: see sha256.h. */
-#include "api/sha256.h"
+#include "base/sha256.h"
 
 #include <openssl/evp.h>
+
+bool sha256_bytes(struct slice bytes, uint8_t ret_hash[SHA256_SIZE])
+{
+    return EVP_Digest(bytes.data, bytes.size, ret_hash, NULL, EVP_sha256(), NULL) == 1;
+}
 
 bool sha256_parts(const struct slice *parts, uint32_t count, uint8_t ret_hash[SHA256_SIZE])
 {
