@@ -37,6 +37,7 @@ FUZZ_ENGINE := $(BUILD)/fuzz/main.o
 FUZZ_HELPERS := $(BUILD)/libfuzz.a
 GEN := $(BUILD)/gen
 COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+COMMIT_DATE := $(shell git log -1 --format=%cs 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -67,9 +68,9 @@ $(BUILD)/%.o: %.c $(CLEAN_FIRST)
 $(BUILD)/commit: FORCE $(CLEAN_FIRST)
 	@mkdir -p $(@D)
 	@echo $(COMMIT) | cmp -s - $@ || echo $(COMMIT) >$@
-COMMIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l VERSION_COMMIT src/*.c src/*/*.c src/*/*/*.c))
+COMMIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -lE 'VERSION_(COMMIT|LINE)' src/*.c src/*/*.c src/*/*/*.c))
 $(COMMIT_OBJECTS): $(BUILD)/commit
-$(COMMIT_OBJECTS): CFLAGS += -DVERSION_COMMIT='"$(COMMIT)"'
+$(COMMIT_OBJECTS): CFLAGS += -DVERSION_COMMIT='"$(COMMIT)"' -DVERSION_DATE='"$(COMMIT_DATE)"'
 
 $(HELPERS): $(filter-out $(UNIT:=.o),$(call objects,tests/unit/*.c))
 $(FUZZ_HELPERS): $(filter-out $(FUZZERS:=.o) $(BUILD)/fuzz/main.o,$(call objects,fuzz/*.c))
@@ -192,7 +193,7 @@ clean: ## removes what was built, not data
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)$$/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

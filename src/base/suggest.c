@@ -3,8 +3,9 @@
 
 #include "base/common.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+#define ROWS 3 /* Of the matrix: this one, and two before it for letters that changed places. */
 
 static uint32_t min3(uint32_t a, uint32_t b, uint32_t c)
 {
@@ -13,37 +14,44 @@ static uint32_t min3(uint32_t a, uint32_t b, uint32_t c)
     return least < c ? least : c;
 }
 
-/* Levenshtein's distance, one row of the matrix at a time. */
+/* One cell of the matrix: the edits from the first i letters of `a` to the first j of `b`. */
+static uint32_t cell(uint32_t rows[ROWS][SUGGEST_NAME_MAX + 1], const char *a, const char *b,
+                     uint32_t i, uint32_t j)
+{
+    const uint32_t *above = rows[(i - 1) % ROWS];
+    uint32_t least =
+        min3(above[j] + 1, rows[i % ROWS][j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
+    bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+
+    return swapped ? min3(least, rows[(i - 2) % ROWS][j - 2] + 1, UINT32_MAX) : least;
+}
+
+/* Levenshtein's distance with swaps of neighbours (optimal string alignment). */
 static uint32_t distance(const char *a, const char *b)
 {
-    uint32_t row[SUGGEST_NAME_MAX + 1];
-    size_t size = strlen(b);
+    uint32_t rows[ROWS][SUGGEST_NAME_MAX + 1];
+    size_t a_size = strlen(a), b_size = strlen(b);
 
-    if (size > SUGGEST_NAME_MAX || strlen(a) > SUGGEST_NAME_MAX) {
+    if (a_size > SUGGEST_NAME_MAX || b_size > SUGGEST_NAME_MAX) {
         return UINT32_MAX;
     }
-    for (uint32_t j = 0; j <= size; j++) {
-        row[j] = j;
+    for (uint32_t j = 0; j <= b_size; j++) {
+        rows[0][j] = j;
     }
-    for (uint32_t i = 0; a[i] != '\0'; i++) {
-        uint32_t diagonal = row[0];
-
-        row[0] = i + 1;
-        for (uint32_t j = 0; j < size; j++) {
-            uint32_t above = row[j + 1];
-
-            row[j + 1] = min3(above + 1, row[j] + 1, diagonal + (a[i] != b[j]));
-            diagonal = above;
+    for (uint32_t i = 1; i <= a_size; i++) {
+        rows[i % ROWS][0] = i;
+        for (uint32_t j = 1; j <= b_size; j++) {
+            rows[i % ROWS][j] = cell(rows, a, b, i, j);
         }
     }
-    return row[size];
+    return rows[a_size % ROWS][b_size];
 }
 
 const char *suggest_name(const char *name, const char *const *names, uint32_t count)
 {
     const char *nearest = NULL;
-    bool is_short = strlen(name) <= SUGGEST_SHORT;
-    uint32_t least = (is_short ? SUGGEST_EDITS_SHORT_MAX : SUGGEST_EDITS_MAX) + 1;
+    uint32_t most = (uint32_t)((strlen(name) + 1) / 3);
+    uint32_t least = (most < SUGGEST_EDITS_MAX ? most : SUGGEST_EDITS_MAX) + 1;
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t edits = distance(name, names[i]);

@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 
 #define CHOSEN_MAX WORKLOADS_MAX
+#define NO_SERVER 7         /* The exit status of every command that finds none. */
 #define TIMER_SLACK_NS 1000 /* The open loops must not be 50 us late by default. */
 
 /* The workloads of one call, in the order they were named. */
@@ -31,7 +32,7 @@ static void help(void)
     const struct workload *rows = workloads(&count);
 
     bench_options_help(stdout);
-    (void)printf("\nworkloads:\n");
+    (void)printf("\nWorkloads\n");
     for (uint32_t i = 0; i < count; i++) {
         (void)printf("  %-10s %s\n", rows[i].name, rows[i].help);
     }
@@ -63,7 +64,7 @@ static enum err_code unknown_workload(const char *name, size_t size, struct err 
     }
     (void)snprintf(copy, sizeof(copy), "%.*s", (int)(size < 30 ? size : 30), name);
     nearest = suggest_name(copy, names, count);
-    return err_set(err, ERR_INVALID, "unknown workload '%s', did you mean %s?", copy,
+    return err_set(err, ERR_INVALID, "unknown workload '%s': did you mean %s?", copy,
                    nearest ? nearest : "one of --help");
 }
 
@@ -207,6 +208,13 @@ static int complain(const struct err *err, int status)
     return status;
 }
 
+static int misuse(const struct err *err)
+{
+    (void)complain(err, 2);
+    (void)fprintf(stderr, "See 'corvo bench --help'.\n");
+    return 2;
+}
+
 /* Before minutes of yardsticks: is there a server at all? */
 static enum err_code look(struct bench *bench, const struct plan *plan, struct err *err)
 {
@@ -233,15 +241,15 @@ static int measure(const struct bench_options *options, const struct plan *plan,
     enum err_code code = client_address_parse(options->server, &bench.address, &err);
 
     if (code != ERR_NONE) {
-        return complain(&err, 2);
+        return misuse(&err);
     }
     set_places(&bench);
     run_watch_signals();
     (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
-    code = look(&bench, plan, &err);
-    if (code == ERR_NONE) {
-        code = run_all(&bench, plan, &err);
+    if (look(&bench, plan, &err) != ERR_NONE) {
+        return complain(&err, NO_SERVER);
     }
+    code = run_all(&bench, plan, &err);
     if (results->figure_count > 0) {
         report_table(stdout, results);
         if (write_rows(results, options, &write_err) != ERR_NONE) {
@@ -266,7 +274,7 @@ int bench_main(int argc, char **argv)
     int status;
 
     if (bench_options_parse(argc, argv, &options, &err) != ERR_NONE) {
-        return complain(&err, 2);
+        return misuse(&err);
     }
     if (options.help) {
         help();
@@ -278,7 +286,7 @@ int bench_main(int argc, char **argv)
                    : complain(&err, 1);
     }
     if (choose(&options, &plan, &err) != ERR_NONE) {
-        return complain(&err, 2);
+        return misuse(&err);
     }
     results = calloc(1, sizeof(*results));
     if (!results) {

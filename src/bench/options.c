@@ -191,9 +191,9 @@ static enum err_code unknown(const char *name, struct err *err)
     }
     nearest = suggest_name(name, names, ARRAY_COUNT(rows));
     if (nearest) {
-        return err_set(err, ERR_INVALID, "unknown option --%s, did you mean --%s?", name, nearest);
+        return err_set(err, ERR_INVALID, "unknown option --%s: did you mean --%s?", name, nearest);
     }
-    return err_set(err, ERR_INVALID, "unknown option --%s, see corvo bench --help", name);
+    return err_set(err, ERR_INVALID, "unknown option --%s", name);
 }
 
 static const struct option_row *row_find(const char *name)
@@ -277,7 +277,7 @@ void bench_options_help(FILE *file)
         [OPTION_TIME] = " TIME", [OPTION_FLAG] = "",    [OPTION_PAIR] = " A B",
     };
 
-    (void)fprintf(file, "usage: corvo bench [options]\n\n");
+    (void)fprintf(file, "Usage: corvo bench [options]\n\n");
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         const struct option_row *row = &rows[i];
         int width = (int)strlen(row->name) + (int)strlen(values[row->type]);

@@ -86,6 +86,20 @@ static int print_help(const struct command *command, FILE *file)
     return fflush(file) == 0 ? EXIT_DONE : EXIT_REFUSED;
 }
 
+/* Help that was asked for is the answer. `flags`: somebody knows the program, and forgot a word. */
+static int no_command(const struct args *args, bool flags)
+{
+    if (args_switch(args, "help")) {
+        return print_help(NULL, stdout);
+    }
+    if (flags) {
+        (void)fprintf(stderr, "corvo: which command?\nSee 'corvo help'.\n");
+    } else {
+        (void)print_help(NULL, stderr);
+    }
+    return EXIT_USAGE;
+}
+
 static int run_other(const struct args *args, const struct cli_other *others, uint32_t other_count)
 {
     for (uint32_t i = 0; i < other_count; i++) {
@@ -104,17 +118,14 @@ int cli_main(int argc, char **argv, const struct cli_other *others, uint32_t oth
     struct err err;
 
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        (void)printf("corvo %s (commit: %s)\n", VERSION_TEXT, VERSION_COMMIT);
+        (void)printf("%s\n", VERSION_LINE);
         return EXIT_DONE;
     }
     if (args_read(argc, argv, &args, &err)) {
         return misuse(&args, &err);
     }
     if (!args.command) {
-        bool asked = args_switch(&args, "help");
-
-        (void)print_help(NULL, asked ? stdout : stderr);
-        return asked ? EXIT_DONE : EXIT_USAGE;
+        return no_command(&args, argc > 1);
     }
     if (!args.command->run) {
         return run_other(&args, others, other_count);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define PREFIX_SIZE_MIN 2
-#define SUGGEST_SIZE_MIN 4 /* Of shorter names every other one is near. */
 
 static const struct command *const rows[] = {
     &command_enqueue,  &command_inspect,  &command_why,     &command_attempts,
@@ -61,7 +60,7 @@ const char *command_guess(const char *name, const char *const *names, uint32_t c
             return names[i];
         }
     }
-    return size < SUGGEST_SIZE_MIN ? NULL : suggest_name(name, names, count);
+    return suggest_name(name, names, count);
 }
 
 const char *command_nearest(const char *name)

@@ -100,6 +100,28 @@ static void add_flag(struct buf *out, const struct flag *flag, uint32_t columns)
     add_wrapped(out, text, FLAG_COLUMN, FLAG_COLUMN, columns);
 }
 
+/* "-o/--output": the flags that are the same everywhere are named, and explained once. */
+static void add_names(struct buf *out, const struct flag_list *list, uint32_t from,
+                      uint32_t columns)
+{
+    char names[1024] = "";
+    size_t size = 0;
+
+    for (uint32_t i = from; i < list->count; i++) {
+        const struct flag *flag = &list->rows[i];
+        char name[FLAG_SPELLING_MAX], letter[8] = "";
+
+        if (flag->letter) {
+            (void)snprintf(letter, sizeof(letter), "-%c/", flag->letter);
+        }
+        size += (size_t)snprintf(names + size, sizeof(names) - size, "%s%s--%s", size ? " " : "",
+                                 letter, flag_spelling(flag->name, name));
+        assert(size < sizeof(names));
+    }
+    add_spaces(out, 2);
+    add_wrapped(out, names, 2, 2, columns);
+}
+
 static void add_flags(struct buf *out, const struct flag_list *list, uint32_t from, uint32_t to,
                       uint32_t columns)
 {
@@ -154,8 +176,8 @@ static void help_command(const struct command *command, uint32_t columns, bool c
         add_title(out, colour, "Flags");
         add_flags(out, &list, 0, list.shared, columns);
     }
-    add_title(out, colour, "Flags of every command");
-    add_flags(out, &list, list.shared, list.count, columns);
+    add_title(out, colour, "Flags of every command ('corvo help' explains them)");
+    add_names(out, &list, list.shared, columns);
 }
 
 static void help_group(const char *group, uint32_t columns, bool colour, struct buf *out)

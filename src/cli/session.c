@@ -248,16 +248,20 @@ bool session_get(struct session *session, uint32_t route, const char *param,
 int session_misuse(struct session *session, const char *format, ...)
 {
     const char *name = session->args->command->name;
-    char text[ERR_TEXT_MAX];
+    char text[ERR_TEXT_MAX], hint[64] = "help";
     va_list args;
+
+    if (strcmp(name, hint) != 0) {
+        (void)snprintf(hint, sizeof(hint), "%s --help", name);
+    }
 
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     buf_clear(&session->lines);
     plain_add(&session->lines, slice_text(text));
-    screen_say(&session->screen, "corvo %s: %.*s\nSee 'corvo %s --help'.", name,
-               (int)session->lines.size, (const char *)session->lines.data, name);
+    screen_say(&session->screen, "corvo %s: %.*s\nSee 'corvo %s'.", name, (int)session->lines.size,
+               (const char *)session->lines.data, hint);
     return EXIT_USAGE;
 }
 

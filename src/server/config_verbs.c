@@ -2,6 +2,7 @@
 #include "server/config_verbs.h"
 
 #include "base/buf.h"
+#include "base/suggest.h"
 #include "base/version.h"
 #include "server/config_file.h"
 #include "server/option_value.h"
@@ -208,6 +209,25 @@ static void help(FILE *file)
                         "They exit with 2 when something is wrong.\n");
 }
 
+static int no_verb(const char *name)
+{
+    const char *names[ARRAY_COUNT(verbs)];
+    const char *near;
+
+    for (uint32_t i = 0; i < ARRAY_COUNT(verbs); i++) {
+        names[i] = verbs[i].name;
+    }
+    near = name ? suggest_name(name, names, ARRAY_COUNT(names)) : NULL;
+    if (!name) {
+        (void)fprintf(stderr, "corvo config: a verb is missing: check or dump\n");
+    } else {
+        (void)fprintf(stderr, "corvo config: '%.60s' is not a verb%s%s%s\n", name,
+                      near ? ". Did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    (void)fprintf(stderr, "See 'corvo config --help'.\n");
+    return 2;
+}
+
 /* Takes --output out of the arguments, which are otherwise the server's. False: it is wrong. */
 static bool take_output(int *argc, char **argv, bool *ret_json)
 {
@@ -244,8 +264,7 @@ int config_main(int argc, char **argv)
         return 0;
     }
     if (!verb) {
-        help(stderr);
-        return 2;
+        return no_verb(argc > 0 ? argv[0] : NULL);
     }
     argc--;
     argv++;

@@ -103,7 +103,8 @@ const char *server_option_suggest(const char *name);
 /* Writes the option's name in the environment: CORVO_DATA_DIR. Any thread. */
 void option_environment(const struct option *row, char ret_name[static OPTION_ENVIRONMENT_MAX]);
 
-/* Writes the table for people at a terminal. Any thread. */
+/* Writes the options that have an effect for people at a terminal, and how many have none. Any
+ * thread. */
 void server_options_help(FILE *file);
 
 #endif

@@ -35,35 +35,49 @@ static void write_row(FILE *file, const struct option *row)
     char text[512];
     int used = fprintf(file, "  --%s %s", row->name, option_kind_word(row->kind));
 
-    (void)fprintf(file, "%*s", used < HELP_COLUMN ? HELP_COLUMN - used : 1, "");
+    (void)fprintf(file, "%*s", used < HELP_COLUMN ? HELP_COLUMN - used : 0, "");
     if (used >= HELP_COLUMN) {
         (void)fprintf(file, "\n%*s", HELP_COLUMN, "");
     }
     option_range(row, range);
-    (void)snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", row->help, row->words ? ": " : "",
+    (void)snprintf(text, sizeof(text), "%s%s%s%s%s%s", row->help, row->words ? ": " : "",
                    row->words ? range : "", *row->fallback ? " [" : "", row->fallback,
-                   *row->fallback ? "]" : "",
-                   row->flags & OPTION_UNBUILT ? " (not built yet: refused)"
-                   : row->flags & OPTION_IDLE  ? " (accepted, without effect)"
-                                               : "");
+                   *row->fallback ? "]" : "");
     write_wrapped(file, text);
 }
 
-static void write_group(FILE *file, enum option_group group)
+/* What does nothing in this version would hide what does. */
+static bool is_shown(const struct option *row)
 {
-    uint32_t count;
+    return !(row->flags & (OPTION_UNBUILT | OPTION_IDLE));
+}
+
+/* Returns how many rows of the group were left out. */
+static uint32_t write_group(FILE *file, enum option_group group)
+{
+    uint32_t count, shown = 0, hidden = 0;
     const struct option *rows = server_option_rows(&count);
 
-    (void)fprintf(file, "\n%s\n", option_group_title(group));
     for (uint32_t i = 0; i < count; i++) {
-        if (rows[i].group == group) {
-            write_row(file, &rows[i]);
+        if (rows[i].group != group) {
+            continue;
         }
+        if (!is_shown(&rows[i])) {
+            hidden++;
+            continue;
+        }
+        if (shown++ == 0) {
+            (void)fprintf(file, "\n%s\n", option_group_title(group));
+        }
+        write_row(file, &rows[i]);
     }
+    return hidden;
 }
 
 void server_options_help(FILE *file)
 {
+    uint32_t hidden = 0;
+
     (void)fprintf(file,
                   "Usage: corvo server [options]\n\n"
                   "Runs the job server. An option is taken from the command line, else from the "
@@ -71,6 +85,10 @@ void server_options_help(FILE *file)
                   "names, else it has its default.\n`corvo config check` finds mistakes, `corvo "
                   "config dump` shows what is in force and why.\n");
     for (enum option_group group = 0; group < GROUP_COUNT; group++) {
-        write_group(file, group);
+        hidden += write_group(file, group);
     }
+    (void)fprintf(file,
+                  "\n%u more are known and do nothing in this version; those that somebody may "
+                  "rely on are refused.\ncorvo-server(1) and `corvo config dump` list them.\n",
+                  hidden);
 }

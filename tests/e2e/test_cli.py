@@ -279,7 +279,7 @@ def test_status_is_one_page(t):
     server, queue = t.server(), t.queue()
     t.client(server).enqueue(queue)
     page = run(server, "status").out
-    for part in ("healthy", "Leader", "synced to disk", "0 behind", queue):
+    for part in ("healthy", "leader at ", "synced to disk", "0 behind", queue):
         check(part in page, f"no {part!r} in {page}")
     both = json.loads(run(server, "status", "--output", "json").out)
     eq(sorted(both), ["cluster", "queues"])
@@ -289,7 +289,7 @@ def test_status_is_one_page(t):
 def test_versions_of_both_sides(t):
     server = t.server()
     out = run(server, "version").out.splitlines()
-    check(re.fullmatch(r"corvo \d+\.\d+\.\d+ \(commit: \w+\)", out[0]) and out[1].startswith("server "), out)
+    check(re.fullmatch(r"corvo \d+\.\d+\.\d+ \(commit: \w+, built: [\w-]+\)", out[0]) and out[1].startswith("server "), out)
     check("no server at" in run(f"http://127.0.0.1:{free_port()}", "version").out, "without a server")
     eq(run(None, "--version").out, out[0] + "\n")
     both = json.loads(run(server, "version", "-o", "json").out)
@@ -500,6 +500,16 @@ def test_typos_are_answered_with_what_was_meant(t):
     found = run(None, code=2)
     check("Usage: corvo" in found.err and not found.out, found)
     check("Usage: corvo" in run(None, "-h").out, "-h")
+    for words in (["-q"], ["--output", "json"]):
+        eq(run(None, *words, code=2).err, "corvo: which command?\nSee 'corvo help'.\n")
+    found = run(None, "help", "enqeue", code=2)
+    eq(found.err, "corvo help: 'enqeue' is not a command. Did you mean 'enqueue'?\nSee 'corvo help'.\n")
+    eq(run(None, "seed", code=2).err, "corvo: 'seed' is not a command\nSee 'corvo help'.\n")
+    eq(run(None, "config", "chek", code=2).err, "corvo config: 'chek' is not a verb. Did you mean 'check'?\n"
+       "See 'corvo config --help'.\n")
+    eq(run(None, "config", code=2).err, "corvo config: a verb is missing: check or dump\nSee 'corvo config --help'.\n")
+    found = run(None, "bench", "--wrkload", "b1", code=2)
+    eq(found.err, "corvo bench: unknown option --wrkload: did you mean --workload?\nSee 'corvo bench --help'.\n")
     check("Usage: corvo" in run("no url at all", "help").out, "help asks no server")
 
 

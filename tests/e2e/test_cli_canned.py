@@ -265,7 +265,7 @@ def test_a_cluster_shows_its_members(t):
                  "GET /readyz": (503, {"status": "not_ready", "reason": "no_quorum"})}) as server:
         page = run(server, "status").out
         check(re.search(r"Not ready +no_quorum\n", page) and re.search(r"^mail +- +3 ", page, re.M), page)
-        for part in ("n2 is degraded, Follower", "90, 10 behind; term 3", "index 80, 10 behind", "can lose acknowledged work",
+        for part in ("n2 is degraded, follower", "90, 10 behind; term 3", "index 80, 10 behind", "can lose acknowledged work",
                      "low, 1.0 GiB free of 1.0 TiB", "http://n2:8080", "1m10s"):
             check(part in page, f"no {part!r} in {page}")
 

@@ -17,7 +17,7 @@ static void test_near(void **state)
 {
     static const char *const rows[][2] = {
         {"drian", "drain"},          {"wake", "wake"},           {"rtention", "retention"},
-        {"retentionn", "retention"}, {"retentiom", "retention"}, {"dew", "due"},
+        {"retentionn", "retention"}, {"retentiom", "retention"}, {"deu", "due"},
     };
 
     (void)state;
@@ -39,6 +39,8 @@ static void test_far(void **state)
     assert_null(suggest_name("throughput", names, ARRAY_COUNT(names)));
     assert_null(suggest_name("api-key", names, ARRAY_COUNT(names)));
     assert_null(suggest_name("wake", names, 0));
+    assert_null(suggest_name("dew", names, ARRAY_COUNT(names))); /* Two letters of three. */
+    assert_null(suggest_name("", names, ARRAY_COUNT(names)));
     memset(longest, 'x', sizeof(longest));
     longest[SUGGEST_NAME_MAX] = '\0';
     assert_ptr_equal(suggest_name(longest, same, 1), longest);

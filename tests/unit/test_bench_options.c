@@ -99,7 +99,7 @@ static void wrong_arguments_are_refused(void **state)
     } rows[] = {
         {{"--run", "3"}, "--runs"},
         {{"--conections", "3"}, "--connections"},
-        {{"--zzzzzzzzzzzz"}, "--help"},
+        {{"--zzzzzzzzzzzz"}, "unknown option --zzzzzzzzzzzz"},
         {{"--runs"}, "wants a value"},
         {{"--runs", "0"}, "1..100"},
         {{"--runs", "x"}, "not a number"},

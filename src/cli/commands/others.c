@@ -11,9 +11,10 @@
 
 static void version_for_programs(struct session *session, const struct answer *answer)
 {
-    (void)buf_printf(&session->out,
-                     "{\"client\":{\"version\":\"%s\",\"commit\":\"%s\"},\"server\":", VERSION_TEXT,
-                     VERSION_COMMIT);
+    (void)buf_printf(
+        &session->out,
+        "{\"client\":{\"version\":\"%s\",\"commit\":\"%s\",\"built\":\"%s\"},\"server\":",
+        VERSION_TEXT, VERSION_COMMIT, VERSION_DATE);
     if (answer->exit == EXIT_DONE && answer->json.size > 0) {
         (void)buf_add_slice(&session->out, answer->json);
     } else {
@@ -24,7 +25,7 @@ static void version_for_programs(struct session *session, const struct answer *a
 
 static void version_for_people(struct session *session, const struct answer *answer)
 {
-    (void)buf_printf(&session->out, "corvo %s (commit: %s)\n", VERSION_TEXT, VERSION_COMMIT);
+    (void)buf_printf(&session->out, "%s\n", VERSION_LINE);
     if (session->screen.quiet) {
         return;
     }

@@ -7,6 +7,7 @@
 #include "cli/table.h"
 #include "wire/json_look.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 
 static const struct table_column node_columns[] = {
@@ -23,12 +24,17 @@ static void show_head(struct session *session, struct slice status)
     struct slice health = session_text(session, status, "status");
     struct slice node = session_text(session, status, "node_id");
     struct slice role = session_text(session, status, "state");
+    char word[64]; /* "Leader" stands in a sentence here. */
+    size_t size = 0;
 
     plain_add(&session->out, node);
     (void)buf_add_text(&session->out, " is ");
     session_paint(session, paint_of(health), health.size ? health : slice_text("there"));
     (void)buf_add_text(&session->out, ", ");
-    plain_add(&session->out, role);
+    for (size_t i = 0; i < role.size && i < sizeof(word); i++, size++) {
+        word[i] = (char)tolower(role.data[i]);
+    }
+    plain_add(&session->out, slice_of(word, size));
     (void)buf_printf(&session->out, " at %s\n", session->client.server);
 }
 
