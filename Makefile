@@ -36,8 +36,7 @@ FUZZERS := $(patsubst fuzz/corpus/%,$(BUILD)/fuzz/%,$(wildcard fuzz/corpus/*))
 FUZZ_ENGINE := $(BUILD)/fuzz/main.o
 FUZZ_HELPERS := $(BUILD)/libfuzz.a
 GEN := $(BUILD)/gen
-COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-COMMIT_DATE := $(shell git log -1 --format=%cs 2>/dev/null || echo unknown)
+COMMIT := $(or $(shell git log -1 --abbrev=12 --format='%h %cs' 2>/dev/null),unknown unknown)
 
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -70,7 +69,7 @@ $(BUILD)/commit: FORCE $(CLEAN_FIRST)
 	@echo $(COMMIT) | cmp -s - $@ || echo $(COMMIT) >$@
 COMMIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -lE 'VERSION_(COMMIT|LINE)' src/*.c src/*/*.c src/*/*/*.c))
 $(COMMIT_OBJECTS): $(BUILD)/commit
-$(COMMIT_OBJECTS): CFLAGS += -DVERSION_COMMIT='"$(COMMIT)"' -DVERSION_DATE='"$(COMMIT_DATE)"'
+$(COMMIT_OBJECTS): CFLAGS += -DVERSION_COMMIT='"$(word 1,$(COMMIT))"' -DVERSION_DATE='"$(word 2,$(COMMIT))"'
 
 $(HELPERS): $(filter-out $(UNIT:=.o),$(call objects,tests/unit/*.c))
 $(FUZZ_HELPERS): $(filter-out $(FUZZERS:=.o) $(BUILD)/fuzz/main.o,$(call objects,fuzz/*.c))

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""docs/reference/contract-rows.md: every row of the contract is there once, and every test that it names exists."""
+"""docs/reference/contract-rows.md: every row of the contract is there once, and every test that it names exists. So does
+every test that the table of guarantees in README.md names."""
 import os
 import re
 import unittest
@@ -45,6 +46,16 @@ class ContractRows(unittest.TestCase):
         self.assertGreater(len(named), 50)
         self.assertEqual([f"{row}: {complaint_about(path, name)}" for row, path, name in named
                           if complaint_about(path, name)], [])
+
+    def test_every_guarantee_names_tests_that_exist(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as page:
+            table = page.read().partition("| what | shown by |")[2].partition("\n\n")[0].split("\n")[2:]
+        self.assertGreater(len(table), 8)
+        for row in table:
+            with self.subTest(row):
+                named = TEST.findall(row)
+                self.assertTrue(named, "no test")
+                self.assertEqual([complaint_about(*test) for test in named if complaint_about(*test)], [])
 
     def test_a_missing_test_is_seen(self):
         self.assertTrue(complaint_about("tests/e2e/none.py", "test_x"))

@@ -17,7 +17,7 @@ static void add_no_worker(struct node *node, struct why *why)
 {
     struct node_attendance attendance = node_attendance(node, why->queue);
     struct why_gate gate = {.gate = WHY_NO_WORKER,
-                            .text = slice_text(attendance.unknown
+                            .text = slice_text(attendance.unknown && !attendance.asked_at_ns
                                                    ? "no worker asked since this node leads"
                                                    : "no worker asks for its queue"),
                             .queue = why->queue,

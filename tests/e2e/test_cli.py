@@ -196,6 +196,9 @@ def test_why_and_workers_say_what_holds_a_job_and_who_works(t):
     lines = run(server, "workers").out.splitlines()
     check(re.match(r"w1 +busy +1 +h1 +mail ", lines[1]), lines)
     check("worker w1 runs it" in run(server, "why", job_id).out, "the worker's name")
+    run(server, "hold", job_id, "--reason", "look", "--by", "eve")
+    page = run(server, "why", job_id).out
+    check(page.startswith(f"{job_id} is held: look\n") and re.search(r"^  held +look, by eve, since ", page, re.M), page)
     run(server, "why", "job_nowhere", code=3)
 
 

@@ -6,6 +6,7 @@
 #include "wire/json_look.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define GATE_WIDTH 14
 #define ERROR_LINES 3
@@ -42,16 +43,30 @@ static const struct time_row times[] = {
     {"until", "until"},
 };
 
+/* The text without "WORD: " before it, where that word is on the screen already. */
+static struct slice without(struct slice text, struct slice word)
+{
+    bool said = text.size > word.size + 2 && memcmp(text.data, word.data, word.size) == 0 &&
+                memcmp(text.data + word.size, ": ", 2) == 0;
+
+    return said ? slice_of(text.data + word.size + 2, text.size - word.size - 2) : text;
+}
+
 static void show_gate(struct session *session, struct slice gate)
 {
     struct slice name = session_text(session, gate, "gate");
     struct slice text = session_text(session, gate, "text");
+    struct slice by = session_text(session, gate, "by");
     struct buf line;
     char when[HUMAN_TEXT_MAX];
     char label[32];
 
     buf_init(&line, gate.size * 6 + 512);
-    (void)buf_add_slice(&line, text.size ? text : gate);
+    (void)buf_add_slice(&line, text.size ? without(text, name) : gate);
+    if (by.size > 0) {
+        (void)buf_add_text(&line, ", by ");
+        (void)buf_add_slice(&line, by);
+    }
     for (size_t i = 0; i < ARRAY_COUNT(times); i++) {
         uint64_t time_ns = session_time(session, gate, times[i].member);
 
@@ -80,7 +95,7 @@ static void show_head(struct session *session, struct slice why)
     (void)buf_add_text(&session->out, runnable ? " and can run" : "");
     if (summary.size > 0) {
         (void)buf_add_text(&session->out, ": ");
-        plain_add(&session->out, summary);
+        plain_add(&session->out, without(summary, state));
     }
     (void)buf_add_byte(&session->out, '\n');
 }
