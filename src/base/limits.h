@@ -97,8 +97,11 @@
 #define CONFIG_PROBLEMS_MAX 100
 #define CONFIG_PROBLEM_TEXT_MAX 640
 
-/* Open files beside connections: the store's tables, the log, the loop. */
-#define FILES_RESERVED 256
+/* Open files that connections leave alone, for the store's tables, the log, the loop: an eighth of
+ * all, since the store opens more the more it holds, and never fewer than so many. */
+#define FILES_RESERVED_SHARE 8
+#define FILES_RESERVED_MIN 256
+#define FILES_STORE_MAX 1000000
 
 /* The store (store.md, rules 6 and 8). */
 #define STORE_EPOCH_SOFT_MAX (16 * MIB)

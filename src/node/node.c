@@ -255,7 +255,11 @@ static enum err_code open_handles(struct node *node, struct err *err)
 
 static enum err_code open_state(struct node *node, struct err *err)
 {
-    struct store_options options = {.wake = wake_store, .wake_context = node};
+    struct store_options options = {
+        .files_max = node->options.store_files_max,
+        .wake = wake_store,
+        .wake_context = node,
+    };
     struct kv_mark mark;
     char dir[4096];
 

@@ -18,14 +18,15 @@
 struct node;
 
 struct node_options {
-    const char *data_dir;  /* Created when missing; holds log/ and state/. */
-    uint64_t node_id;      /* > 0. */
-    const char *address;   /* Of this node in the cluster's configuration. */
-    bool durable;          /* false skips only the sync of the log. */
-    uint32_t pending_max;  /* Operations accepted and not yet applied; 0 = PENDING_OPS_MAX. */
-    uint32_t claims_max;   /* Claims of one queue submitted and not yet applied; 0 =
-                              CLAIMS_IN_FLIGHT_MAX. */
-    uint64_t segment_size; /* Of the log; 0 = its default. */
+    const char *data_dir;     /* Created when missing; holds log/ and state/. */
+    uint64_t node_id;         /* > 0. */
+    const char *address;      /* Of this node in the cluster's configuration. */
+    bool durable;             /* false skips only the sync of the log. */
+    uint32_t pending_max;     /* Operations accepted and not yet applied; 0 = PENDING_OPS_MAX. */
+    uint32_t claims_max;      /* Claims of one queue submitted and not yet applied; 0 =
+                                 CLAIMS_IN_FLIGHT_MAX. */
+    uint64_t segment_size;    /* Of the log; 0 = its default. */
+    uint32_t store_files_max; /* Tables that the store holds open; 0 = all. */
     struct core_options core;
     const struct env *env; /* Clocks and randomness. */
     struct disk *log_disk; /* Where the log is, borrowed; NULL = data_dir/log. */

@@ -9,21 +9,43 @@
 #include <string.h>
 #include <sys/resource.h>
 
+static uint64_t reserved(uint64_t files_max)
+{
+    uint64_t share = files_max / FILES_RESERVED_SHARE;
+
+    return share > FILES_RESERVED_MIN ? share : FILES_RESERVED_MIN;
+}
+
+uint64_t files_for_connections(uint64_t files_max)
+{
+    return files_max > FILES_RESERVED_MIN ? files_max - reserved(files_max) : 0;
+}
+
+/* Half of what is reserved: compactions and the log open files beside it. */
+uint32_t files_for_store(uint64_t files_max)
+{
+    uint64_t half = reserved(files_max) / 2;
+
+    return half < FILES_STORE_MAX ? (uint32_t)half : FILES_STORE_MAX;
+}
+
 static void lower_connections(struct config *config, uint64_t files_max)
 {
     const char name[] = "max-connections";
     int row = server_option_find(name, strlen(name));
     bool asked = config->settings[row].origin != ORIGIN_DEFAULT;
     uint64_t *connections = &config->options.max_connections;
+    uint64_t possible = files_for_connections(files_max);
 
     log_write(asked ? LOG_WARN : LOG_INFO,
               "%s is %" PRIu64 ", not %" PRIu64 ": this process may open only %" PRIu64
-              " files (ulimit -n, or LimitNOFILE= of the unit)",
-              name, files_max - FILES_RESERVED, *connections, files_max);
-    *connections = files_max - FILES_RESERVED;
+              " files (ulimit -n, or LimitNOFILE= of the unit), of which the store and the log "
+              "have %" PRIu64,
+              name, possible, *connections, files_max, files_max - possible);
+    *connections = possible;
 }
 
-bool files_prepare(struct config *config, struct refusal *refusal)
+bool files_prepare(struct config *config, struct refusal *refusal, uint64_t *ret_files_max)
 {
     struct rlimit files;
     uint64_t most;
@@ -38,13 +60,14 @@ bool files_prepare(struct config *config, struct refusal *refusal)
         most = files.rlim_max;
     }
     most = most == RLIM_INFINITY ? UINT64_MAX : most;
-    if (most <= FILES_RESERVED) {
+    if (files_for_connections(most) == 0) {
         return refuse(refusal, REFUSAL_FILES,
                       "this process may open %" PRIu64 " files, and needs more than %d", most,
-                      FILES_RESERVED);
+                      FILES_RESERVED_MIN);
     }
-    if (most - FILES_RESERVED < config->options.max_connections) {
+    if (files_for_connections(most) < config->options.max_connections) {
         lower_connections(config, most);
     }
+    *ret_files_max = most;
     return true;
 }

@@ -125,7 +125,7 @@ static void on_hangup(uv_signal_t *handle, int number)
     notify_send(&server->notify, "READY=1");
 }
 
-static bool open_node(struct server *server, struct refusal *refusal)
+static bool open_node(struct server *server, uint64_t files_max, struct refusal *refusal)
 {
     const struct server_options *options = server->options;
     struct node_options node = {
@@ -135,6 +135,7 @@ static bool open_node(struct server *server, struct refusal *refusal)
         .durable = options->durable,
         .pending_max = (uint32_t)options->raft_max_pending,
         .claims_max = (uint32_t)options->raft_max_fetch_inflight,
+        .store_files_max = files_for_store(files_max),
         .core = core_options(options),
         .env = env_system(),
     };
@@ -255,9 +256,10 @@ static void announce(const struct server *server)
 static int run(struct server *server)
 {
     struct refusal refusal;
+    uint64_t files_max;
 
-    if (!files_prepare(&server->config, &refusal) || !open_node(server, &refusal) ||
-        !open_http(server, &refusal)) {
+    if (!files_prepare(&server->config, &refusal, &files_max) ||
+        !open_node(server, files_max, &refusal) || !open_http(server, &refusal)) {
         refusal_tell(&refusal, announce_log_form(server->options));
         if (server->http) {
             http_server_close(server->http, NULL, NULL);

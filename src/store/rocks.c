@@ -205,7 +205,7 @@ static void set_block_options(rocksdb_options_t *options, rocksdb_cache_t *cache
 }
 
 /* What holds for the whole database; only the first options object's count. */
-static void set_database_options(rocksdb_options_t *options)
+static void set_database_options(rocksdb_options_t *options, uint32_t files_max)
 {
     rocksdb_options_set_create_if_missing(options, 1);
     rocksdb_options_set_create_missing_column_families(options, 1);
@@ -221,6 +221,7 @@ static void set_database_options(rocksdb_options_t *options)
     rocksdb_options_set_stats_persist_period_sec(options, 0);
     rocksdb_options_set_skip_stats_update_on_db_open(options, 1);
     rocksdb_options_set_max_file_opening_threads(options, OPEN_THREADS);
+    rocksdb_options_set_max_open_files(options, files_max ? (int)files_max : -1);
 }
 
 static void set_family_options(rocksdb_options_t *options)
@@ -238,7 +239,7 @@ static void set_family_options(rocksdb_options_t *options)
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
 }
 
-static enum err_code create_options(struct rocks *rocks, struct err *err)
+static enum err_code create_options(struct rocks *rocks, uint32_t files_max, struct err *err)
 {
     rocksdb_lru_cache_options_t *cache = rocksdb_lru_cache_options_create();
 
@@ -253,7 +254,7 @@ static enum err_code create_options(struct rocks *rocks, struct err *err)
         if (!rocks->options[i]) {
             return ERR_IO;
         }
-        set_database_options(rocks->options[i]);
+        set_database_options(rocks->options[i], files_max);
         set_family_options(rocks->options[i]);
         set_block_options(rocks->options[i], rocks->cache, filter);
     }
@@ -440,26 +441,26 @@ out:
 }
 
 /* The mapping threshold is the whole process's: the C interface has no allocator to set. */
-enum err_code rocks_open(const char *dir, const struct kv_table *tables, uint32_t table_count,
-                         struct rocks **ret_rocks, struct err *err)
+enum err_code rocks_open(const struct store_options *options, struct rocks **ret_rocks,
+                         struct err *err)
 {
     struct rocks *rocks = calloc(1, sizeof(*rocks));
     enum err_code code;
 
-    assert(table_count > 0 && table_count <= ROCKS_META_TABLE);
+    assert(options->table_count > 0 && options->table_count <= ROCKS_META_TABLE);
     if (!rocks) {
         return err_set(err, ERR_NOMEM, "no memory for a store");
     }
     (void)mallopt(M_MMAP_THRESHOLD, (int)MAPPED_SIZE_MIN);
-    rocks->tables = tables;
-    rocks->table_count = table_count;
-    rocks->dir = strdup(dir);
-    rocks->flush_dir = join(dir, "flush");
+    rocks->tables = options->tables;
+    rocks->table_count = options->table_count;
+    rocks->dir = strdup(options->dir);
+    rocks->flush_dir = join(options->dir, "flush");
     if (!rocks->dir || !rocks->flush_dir) {
         code = err_set(err, ERR_NOMEM, "no memory for a path");
         goto out;
     }
-    code = create_options(rocks, err);
+    code = create_options(rocks, options->files_max, err);
     if (code) {
         goto out;
     }

@@ -13,11 +13,11 @@ struct rocks;
 struct rocks_cursor;
 struct rocks_snapshot;
 
-/* Opens or creates the files in `dir`; `tables` must outlive it. ERR_STATE: locked;
- * ERR_CORRUPT: also when it has other tables; ERR_UNSUPPORTED: it has more; ERR_NO_SPACE, ERR_IO,
- * ERR_NOMEM. */
-enum err_code rocks_open(const char *dir, const struct kv_table *tables, uint32_t table_count,
-                         struct rocks **ret_rocks, struct err *err) MUST_USE;
+/* Opens or creates the files in options->dir, whose tables must outlive it; of the rest only
+ * files_max is read. ERR_STATE: locked; ERR_CORRUPT: also when it has other tables;
+ * ERR_UNSUPPORTED: it has more; ERR_NO_SPACE, ERR_IO, ERR_NOMEM. */
+enum err_code rocks_open(const struct store_options *options, struct rocks **ret_rocks,
+                         struct err *err) MUST_USE;
 
 /* Closes; what was not flushed is lost, as in a power cut. Takes NULL and half-built ones. */
 void rocks_close(struct rocks *rocks);

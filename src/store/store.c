@@ -426,7 +426,7 @@ enum err_code store_open(const struct store_options *options, struct store **ret
         return err_set(err, ERR_NOMEM, "no memory for a store");
     }
     set_options(store, options);
-    code = rocks_open(options->dir, options->tables, options->table_count, &store->rocks, err);
+    code = rocks_open(options, &store->rocks, err);
     if (code) {
         goto out;
     }

@@ -21,6 +21,7 @@ struct store_options {
     size_t epoch_hard_max; /* Bytes of overlay at which store_pressure says stop (0 =
                               STORE_EPOCH_HARD_MAX). */
     uint64_t drain_ns;     /* Age at which an epoch is frozen (0 = 250 ms). */
+    uint32_t files_max;    /* Tables of RocksDB that are held open (0 = all). */
     void (*wake)(
         void *context); /* Called on the store thread when store_poll has something to do. */
     void *wake_context;

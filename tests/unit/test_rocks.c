@@ -7,11 +7,20 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
+static enum err_code try_open(struct fixture *fixture, const struct kv_table *tables,
+                              uint32_t table_count, struct rocks **ret_rocks)
+{
+    const struct store_options options = {
+        .dir = fixture->dir, .tables = tables, .table_count = table_count, .files_max = 64};
+
+    return rocks_open(&options, ret_rocks, &fixture->err);
+}
+
 static struct rocks *open_rocks(struct fixture *fixture)
 {
     struct rocks *rocks = NULL;
 
-    if (rocks_open(fixture->dir, fixture_tables, SUITE_TABLES, &rocks, &fixture->err)) {
+    if (try_open(fixture, fixture_tables, SUITE_TABLES, &rocks)) {
         fail_msg("open: %s", fixture->err.text);
     }
     return rocks;
@@ -41,8 +50,7 @@ static void test_locked(void **state)
     int result = 0;
     pid_t pid;
 
-    assert_int_equal(rocks_open(fixture->dir, fixture_tables, SUITE_TABLES, &second, &fixture->err),
-                     ERR_STATE);
+    assert_int_equal(try_open(fixture, fixture_tables, SUITE_TABLES, &second), ERR_STATE);
     assert_null(second);
     assert_non_null(strstr(fixture->err.text, "is in use by another process"));
     pid = fork();
@@ -67,16 +75,15 @@ static void test_tables(void **state)
     struct fixture *fixture = *state;
     struct rocks *rocks = NULL;
 
-    assert_int_equal(rocks_open(fixture->dir, fixture_tables, 2, &rocks, NULL), ERR_NONE);
+    assert_int_equal(try_open(fixture, fixture_tables, 2, &rocks), ERR_NONE);
     write_row(rocks, 1, "a", "1");
     assert_int_equal(rocks_flush(rocks, NULL), ERR_NONE);
     rocks_close(rocks);
     rocks = NULL;
-    assert_int_equal(rocks_open(fixture->dir, renamed, 2, &rocks, &fixture->err), ERR_CORRUPT);
+    assert_int_equal(try_open(fixture, renamed, 2, &rocks), ERR_CORRUPT);
     assert_non_null(strstr(fixture->err.text, "was written with other tables"));
-    assert_int_equal(rocks_open(fixture->dir, moved, 2, &rocks, NULL), ERR_CORRUPT);
-    assert_int_equal(rocks_open(fixture->dir, fixture_tables, 1, &rocks, &fixture->err),
-                     ERR_UNSUPPORTED);
+    assert_int_equal(try_open(fixture, moved, 2, &rocks), ERR_CORRUPT);
+    assert_int_equal(try_open(fixture, fixture_tables, 1, &rocks), ERR_UNSUPPORTED);
     assert_non_null(strstr(fixture->err.text, "tables of a later version"));
     assert_null(rocks);
     rocks = open_rocks(fixture);
@@ -84,7 +91,7 @@ static void test_tables(void **state)
     assert_int_equal(rocks_flush(rocks, NULL), ERR_NONE);
     rocks_close(rocks);
     rocks = NULL;
-    assert_int_equal(rocks_open(fixture->dir, fixture_tables, 2, &rocks, NULL), ERR_UNSUPPORTED);
+    assert_int_equal(try_open(fixture, fixture_tables, 2, &rocks), ERR_UNSUPPORTED);
 }
 
 /* The mark as written runs ahead of the persisted one until a flush; all three numbers come back.
@@ -177,8 +184,7 @@ static enum err_code read_all(struct fixture *fixture)
     struct slice value;
     struct slice key;
     uint32_t count = 0;
-    enum err_code code =
-        rocks_open(fixture->dir, fixture_tables, SUITE_TABLES, &rocks, &fixture->err);
+    enum err_code code = try_open(fixture, fixture_tables, SUITE_TABLES, &rocks);
 
     if (!code) {
         code = rocks_cursor_open(rocks, NULL, 0, slice_of(NULL, 0), &cursor, &fixture->err);
@@ -224,6 +230,25 @@ static void test_damage(void **state)
     }
 }
 
+/* RocksDB writes down what it was told: no more than so many tables are held open. */
+static void test_files_max(void **state)
+{
+    struct fixture *fixture = *state;
+    static char text[1 << 16];
+    char path[512];
+    FILE *file;
+    size_t size;
+
+    rocks_close(open_rocks(fixture));
+    assert_true(find_file(fixture, "OPTIONS", path));
+    file = fopen(path, "r");
+    assert_non_null(file);
+    size = fread(text, 1, sizeof(text) - 1, file);
+    (void)fclose(file);
+    text[size] = '\0';
+    assert_non_null(strstr(text, "max_open_files=64\n"));
+}
+
 int main(int count, char **arguments)
 {
     static const struct CMUnitTest tests[] = {
@@ -231,12 +256,15 @@ int main(int count, char **arguments)
         cmocka_unit_test_setup_teardown(test_tables, fixture_setup_closed, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_marks, fixture_setup_closed, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_damage, fixture_setup_closed, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_files_max, fixture_setup_closed, fixture_teardown),
     };
 
     if (count == 3 && strcmp(arguments[1], "open") == 0) {
+        const struct store_options options = {
+            .dir = arguments[2], .tables = fixture_tables, .table_count = SUITE_TABLES};
         struct rocks *rocks = NULL;
 
-        return (int)rocks_open(arguments[2], fixture_tables, SUITE_TABLES, &rocks, NULL);
+        return (int)rocks_open(&options, &rocks, NULL);
     }
     rocks_close(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
