@@ -11,6 +11,14 @@ static void unlink_deadline(struct http_deadline *deadline)
     }
 }
 
+static void append(struct http_deadline *head, struct http_deadline *deadline)
+{
+    deadline->previous = head->previous;
+    deadline->next = head;
+    head->previous->next = deadline;
+    head->previous = deadline;
+}
+
 static void on_timer(uv_timer_t *timer);
 
 static void arm(struct http_deadlines *all, uint64_t due_ms)
@@ -48,18 +56,16 @@ static void on_timer(uv_timer_t *timer)
     all->armed_ms = 0; /* Nobody below arms it. */
     for (size_t i = 0; i < HTTP_DEADLINE_COUNT; i++) {
         struct http_deadline *head = &all->heads[i];
-        const struct http_deadline *last = head->previous;
-        bool more = head->next != head;
+        struct http_deadline end; /* What is set again at once is behind it, for the next turn. */
 
-        /* Not past the last of this moment: a deadline that is set again at once waits for the next
-         * turn. */
-        while (more && head->next != head && head->next->due_ms <= now_ms) {
+        append(head, &end);
+        while (head->next != &end && head->next->due_ms <= now_ms) {
             struct http_deadline *first = head->next;
 
-            more = first != last;
             unlink_deadline(first);
             all->passed(first->owner, first->kind);
         }
+        unlink_deadline(&end);
     }
     all->armed_ms = UINT64_MAX;
     due_ms = earliest(all);
@@ -91,10 +97,7 @@ void http_deadline_set(struct http_deadlines *all, struct http_deadline *deadlin
         return;
     }
     deadline->due_ms = uv_now(all->loop) + all->lasts_ms[kind];
-    deadline->previous = head->previous;
-    deadline->next = head;
-    head->previous->next = deadline;
-    head->previous = deadline;
+    append(head, deadline);
     if (deadline->due_ms < all->armed_ms) {
         arm(all, deadline->due_ms);
     }

@@ -15,7 +15,8 @@ struct item {
     struct http_deadline deadline;
     size_t passed;
     uint64_t at_ms;
-    bool again; /* Sets itself again, once. */
+    bool again;          /* Sets itself again, once. */
+    struct item *clears; /* Another that it clears. */
 };
 
 static uv_loop_t loop;
@@ -35,6 +36,9 @@ static void on_passed(void *owner, enum http_deadline_kind kind)
     assert_true(order_count < ARRAY_COUNT(order));
     order[order_count] = (size_t)(item - items);
     order_count++;
+    if (item->clears) {
+        http_deadline_set(&all, &item->clears->deadline, HTTP_DEADLINE_NONE);
+    }
     if (item->again) {
         item->again = false;
         http_deadline_set(&all, &item->deadline, kind);
@@ -117,6 +121,21 @@ static void test_again(void **state)
     assert_int_equal(order[2], 0);
 }
 
+/* Method: the same when the last one of the turn, which would have ended it, is cleared. */
+static void test_again_without_the_last(void **state)
+{
+    (void)state;
+    items[0].again = true;
+    items[0].clears = &items[1];
+    http_deadline_set(&all, &items[0].deadline, HTTP_DEADLINE_NOW);
+    http_deadline_set(&all, &items[1].deadline, HTTP_DEADLINE_NOW);
+    (void)uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(items[0].passed, 1);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(items[0].passed, 2);
+    assert_int_equal(items[1].passed, 0);
+}
+
 /* Method: moving a deadline along, as each request does, does not touch the timer. */
 static void test_cheap(void **state)
 {
@@ -140,6 +159,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order, begin, end),
         cmocka_unit_test_setup_teardown(test_move_and_clear, begin, end),
         cmocka_unit_test_setup_teardown(test_again, begin, end),
+        cmocka_unit_test_setup_teardown(test_again_without_the_last, begin, end),
         cmocka_unit_test_setup_teardown(test_cheap, begin, end),
     };
 
