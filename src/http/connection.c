@@ -343,6 +343,7 @@ void http_connection_late(struct http_connection *connection, enum http_deadline
         break;
     case HTTP_DEADLINE_NONE:
     case HTTP_DEADLINE_ACCEPT:
+    case HTTP_DEADLINE_BACKLOG:
     case HTTP_DEADLINE_COUNT:
         assert(false);
         break;

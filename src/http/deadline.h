@@ -20,6 +20,7 @@ enum http_deadline_kind {
     HTTP_DEADLINE_LINGER,  /* The client does not close after us. */
     HTTP_DEADLINE_GRACE,   /* A draining server waits for requests that are on their way. */
     HTTP_DEADLINE_ACCEPT,  /* Accepting is tried again. */
+    HTTP_DEADLINE_BACKLOG, /* Accepting goes on in the next turn. */
     HTTP_DEADLINE_COUNT
 };
 

@@ -19,6 +19,7 @@
 #define LINGER_MS 2000
 #define GRACE_MS 100
 #define ACCEPT_RETRY_MS 100
+#define TURN_ACCEPTS_MAX 64 /* In one turn of the loop. */
 #define OUT_SIZE_MAX (256 * MIB)
 
 static uint64_t number_or(uint64_t given, uint64_t otherwise)
@@ -50,30 +51,50 @@ static void fill_options(struct http_server *server, const struct http_options *
     lasts_ms[HTTP_DEADLINE_ACCEPT] = ACCEPT_RETRY_MS;
 }
 
+/* libuv accepts until nobody waits, so a flood of connections would keep it: there is a bound. */
+static bool may_accept(struct http_server *server)
+{
+    uint64_t turn = uv_now(server->loop);
+
+    if (server->accept_turn != turn) {
+        server->accept_turn = turn;
+        server->accept_count = 0;
+    }
+    return server->accept_count++ < TURN_ACCEPTS_MAX;
+}
+
+/* A connection that is not accepted pauses the listener until it is. */
+static void accept_one(struct http_server *server)
+{
+    enum http_deadline_kind later = HTTP_DEADLINE_NONE;
+
+    if (!may_accept(server)) {
+        later = HTTP_DEADLINE_BACKLOG;
+    } else if (!http_connection_accept(server)) {
+        later = HTTP_DEADLINE_ACCEPT;
+    }
+    http_deadline_set(&server->deadlines, &server->accept_retry, later);
+}
+
 static void on_deadline(void *owner, enum http_deadline_kind kind)
 {
     struct http_server *server = owner;
 
-    if (kind != HTTP_DEADLINE_ACCEPT) {
+    if (kind != HTTP_DEADLINE_ACCEPT && kind != HTTP_DEADLINE_BACKLOG) {
         http_connection_late(owner, kind);
-        return;
-    }
-    if (server->listening && !http_connection_accept(server)) {
-        http_deadline_set(&server->deadlines, &server->accept_retry, HTTP_DEADLINE_ACCEPT);
+    } else if (server->listening) {
+        accept_one(server);
     }
 }
 
 /* Out of descriptors, libuv itself drops the waiting connections, with a spare one it keeps, and
- * reports each here: there is nothing left to do. A connection that is not accepted pauses it. */
+ * reports each here: there is nothing left to do. */
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct http_server *server = listener->data;
 
-    if (status < 0) {
-        return;
-    }
-    if (!http_connection_accept(server)) {
-        http_deadline_set(&server->deadlines, &server->accept_retry, HTTP_DEADLINE_ACCEPT);
+    if (status == 0) {
+        accept_one(server);
     }
 }
 

@@ -19,6 +19,8 @@ struct http_server {
     struct buf out; /* The reply that is being sent; empty between replies. */
     struct http_date date;
     struct http_stats stats;
+    uint64_t accept_turn;   /* Turn of the loop in which ... */
+    uint32_t accept_count;  /* ... so many connections were accepted. */
     uint64_t open_turn;     /* Turn of the loop in which ... */
     uint64_t open_ns;       /* ... this was spent on TLS handshakes. */
     uint32_t handle_count;  /* libuv handles that are not closed yet. */

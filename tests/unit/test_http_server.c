@@ -7,6 +7,8 @@
 #define H "Host: a\r\n"
 #define HOLD "GET /hold HTTP/1.1\r\n" H "\r\n"
 #define IDLE_COUNT 1000
+#define FLOOD_COUNT 500
+#define FLOOD_TURN_MAX 65 /* The timer's, and 64 of the listener's. */
 #define IDLE_REQUEST "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -269,6 +271,31 @@ static void test_idle_memory(void **state)
     world_destroy(world);
 }
 
+/* Method: connections wait in the kernel; one turn of the loop accepts some of them, not all. */
+static void test_flood(void **state)
+{
+    struct world *world = world_create((struct http_options){0});
+    static struct client clients[FLOOD_COUNT];
+    uint32_t before = 0;
+
+    (void)state;
+    for (size_t i = 0; i < FLOOD_COUNT; i++) {
+        client_open(world, &clients[i]);
+    }
+    for (uint32_t turns = 0; before < FLOOD_COUNT; turns++) {
+        assert_true(turns < 10000);
+        (void)uv_run(&world->loop, UV_RUN_NOWAIT);
+        assert_true(open_connections(world) - before <= FLOOD_TURN_MAX);
+        before = open_connections(world);
+    }
+    check_alive(world);
+    for (size_t i = 0; i < FLOOD_COUNT; i++) {
+        client_close(&clients[i]);
+    }
+    WAIT_FOR(world, open_connections(world) == 0);
+    world_destroy(world);
+}
+
 /* Method: with no descriptor left, waiting connections are dropped, the loop does not spin, and the
  * server goes on when there are some again. */
 static void test_no_descriptors(void **state)
@@ -310,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_close),
         cmocka_unit_test(test_create_fails),
         cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_flood),
         cmocka_unit_test(test_no_descriptors),
     };
 
