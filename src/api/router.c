@@ -151,8 +151,10 @@ static void reply_no_route(struct call *call, const struct buf *allow)
                    allow->size ? "Allow: " : "", (int)allow->size, (const char *)allow->data,
                    allow->size ? "\r\n" : "");
     if (allow->size) {
+        const char *method = method_names[call->input->method];
+
         (void)err_reply(&err, REPLY_METHOD_NOT_ALLOWED, "%s is not possible on %.*s",
-                        method_names[call->input->method], shown, (const char *)path.data);
+                        *method ? method : "this method", shown, (const char *)path.data);
     } else {
         (void)err_reply(&err, REPLY_NOT_FOUND, "no such path: %.*s", shown,
                         (const char *)path.data);

@@ -140,22 +140,41 @@ static int on_url(llhttp_t *llhttp, const char *at, size_t size)
     return add_head_text(llhttp, at, size, true);
 }
 
-/* Reduces "http://host/path" to "/path"; false for other schemes. */
+/* Whether it may be a host with a port: names and addresses are not told apart, nor looked up. */
+static bool is_host(struct slice text)
+{
+    static const char marks[] = ".:-_[]~%!$&'()*+,;=";
+
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t byte = text.data[i];
+        bool is_plain =
+            (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
+
+        if (!is_plain && !memchr(marks, byte, sizeof(marks) - 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Reduces "http://host/path" to "/path"; false for other schemes, without a host, with a user. */
 static bool strip_authority(struct slice *target)
 {
     const uint8_t *mark = memmem(target->data, target->size, "://", 3);
     struct slice scheme = slice_of(target->data, mark ? (size_t)(mark - target->data) : 0);
+    struct slice host;
     struct slice rest;
 
     if (!is_text(scheme, "http") && !is_text(scheme, "https")) {
         return false;
     }
-    rest = slice_from(*target, scheme.size + 3);
+    host = rest = slice_from(*target, scheme.size + 3);
     while (rest.size && rest.data[0] != '/' && rest.data[0] != '?' && rest.data[0] != '#') {
-        rest = slice_of(rest.data + 1, rest.size - 1);
+        rest = slice_from(rest, 1);
     }
+    host.size -= rest.size;
     *target = rest;
-    return true;
+    return host.size > 0 && is_host(host);
 }
 
 static void split_target(struct slice target, struct http_input *input)
@@ -251,6 +270,7 @@ static void note_header(struct http_request *request, const struct http_header *
 {
     if (header->name.size == 4 && is_text(header->name, "host")) {
         request->hosts++;
+        request->host_bad |= !is_host(header->value);
     } else if (header->name.size == 6 && is_text(header->name, "expect")) {
         request->expects = is_text(header->value, "100-continue");
         request->expects_unknown |= !request->expects;
@@ -315,6 +335,9 @@ static int check_head(const llhttp_t *llhttp, struct http_request *request)
     }
     if (request->hosts > 1 || (request->hosts == 0 && !version_1_0)) {
         return refuse(request, 400, "a request wants exactly one Host header");
+    }
+    if (request->host_bad) {
+        return refuse(request, 400, "the Host header is not a host");
     }
     if (request->transfer_encodings && version_1_0) {
         return refuse(request, 400, "HTTP/1.0 has no Transfer-Encoding");

@@ -32,6 +32,7 @@ struct http_request {
     size_t head_size; /* What counts against header_size_max. */
     size_t wire_size; /* All bytes of the request so far, framing included. */
     size_t held;      /* What of it is counted in the pool's memory_used. */
+    bool host_bad;
     bool chunked_only;
     bool version_1_0;
     bool keep_alive;
