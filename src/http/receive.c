@@ -8,6 +8,7 @@
 #define IDLE_READ_MAX (16 * KIB)     /* Bounds what waits behind the first request of a read. */
 #define PENDING_STOP (16 * KIB)      /* From here on the client's bytes stay in the kernel. */
 #define TURN_REQUESTS_MAX 64         /* Of one connection in one turn, so that others get theirs. */
+#define TURN_ALL_MAX 256             /* Of all: from then on each connection gets one a turn. */
 #define OPEN_TURN_NS (5 * NS_PER_MS) /* For handshakes in one turn: each costs a signature. */
 #define TLS_HANDSHAKE 22             /* The type of the record that begins a TLS connection. */
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
@@ -82,15 +83,24 @@ static size_t parse_one(struct http_connection *connection, const uint8_t *data,
     return used;
 }
 
+/* How many requests a connection may have in this turn. With many that pipeline, 64 of each would
+ * make a turn so long that others wait for it. */
+static uint32_t share_of_turn(struct http_server *server)
+{
+    return http_server_turn(server)->parsed < TURN_ALL_MAX ? TURN_REQUESTS_MAX : 1;
+}
+
 /* Parses until a request is under way, the bytes are used up or others are due; returns how many
  * bytes were used. */
 static size_t parse(struct http_connection *connection, const uint8_t *data, size_t size)
 {
+    struct http_server *server = connection->server;
     size_t used = 0;
 
     connection->parsing = true;
-    for (uint32_t i = 0; i < TURN_REQUESTS_MAX && used < size && may_parse(connection); i++) {
+    for (uint32_t i = 0; i < share_of_turn(server) && used < size && may_parse(connection); i++) {
         used += parse_one(connection, data + used, size - used);
+        server->turn.parsed++;
     }
     connection->parsing = false;
     return used;
@@ -175,17 +185,6 @@ static void decrypt(struct http_connection *connection, struct slice bytes)
     }
 }
 
-static bool may_open(struct http_server *server)
-{
-    uint64_t turn = uv_now(server->loop);
-
-    if (server->open_turn != turn) {
-        server->open_turn = turn;
-        server->open_ns = 0;
-    }
-    return server->open_ns < OPEN_TURN_NS;
-}
-
 /* Keeps a handshake's bytes for a turn with fewer of them. */
 static void open_later(struct http_connection *connection, struct slice bytes)
 {
@@ -206,12 +205,12 @@ static void on_cipher(struct http_connection *connection, struct slice bytes)
 
     if (connection->state != HTTP_CONNECTION_OPENING) {
         decrypt(connection, bytes);
-    } else if (!may_open(server)) {
+    } else if (http_server_turn(server)->open_ns >= OPEN_TURN_NS) {
         open_later(connection, bytes);
     } else {
         began_ns = uv_hrtime();
         decrypt(connection, bytes);
-        server->open_ns += uv_hrtime() - began_ns;
+        server->turn.open_ns += uv_hrtime() - began_ns;
     }
 }
 

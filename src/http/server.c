@@ -22,6 +22,16 @@
 #define TURN_ACCEPTS_MAX 64 /* In one turn of the loop. */
 #define OUT_SIZE_MAX (256 * MIB)
 
+struct http_turn *http_server_turn(struct http_server *server)
+{
+    uint64_t now_ms = uv_now(server->loop);
+
+    if (server->turn.at_ms != now_ms) {
+        server->turn = (struct http_turn){.at_ms = now_ms};
+    }
+    return &server->turn;
+}
+
 static uint64_t number_or(uint64_t given, uint64_t otherwise)
 {
     return given ? given : otherwise;
@@ -54,13 +64,7 @@ static void fill_options(struct http_server *server, const struct http_options *
 /* libuv accepts until nobody waits, so a flood of connections would keep it: there is a bound. */
 static bool may_accept(struct http_server *server)
 {
-    uint64_t turn = uv_now(server->loop);
-
-    if (server->accept_turn != turn) {
-        server->accept_turn = turn;
-        server->accept_count = 0;
-    }
-    return server->accept_count++ < TURN_ACCEPTS_MAX;
+    return http_server_turn(server)->accepted++ < TURN_ACCEPTS_MAX;
 }
 
 /* A connection that is not accepted pauses the listener until it is. */

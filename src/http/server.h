@@ -6,6 +6,14 @@
 #include "http/connection.h"
 #include "http/deadline.h"
 
+/* What the present turn of the loop was spent on, so that everybody gets a share of it. */
+struct http_turn {
+    uint64_t at_ms;
+    uint32_t accepted; /* Connections. */
+    uint32_t parsed;   /* Requests, whole or in part. */
+    uint64_t open_ns;  /* For TLS handshakes. */
+};
+
 struct http_server {
     uv_loop_t *loop;
     uv_tcp_t listener;
@@ -19,10 +27,7 @@ struct http_server {
     struct buf out; /* The reply that is being sent; empty between replies. */
     struct http_date date;
     struct http_stats stats;
-    uint64_t accept_turn;   /* Turn of the loop in which ... */
-    uint32_t accept_count;  /* ... so many connections were accepted. */
-    uint64_t open_turn;     /* Turn of the loop in which ... */
-    uint64_t open_ns;       /* ... this was spent on TLS handshakes. */
+    struct http_turn turn;
     uint32_t handle_count;  /* libuv handles that are not closed yet. */
     uint32_t refused_count; /* Connections over connections_max that hear their 503. */
     uint16_t port;
@@ -35,6 +40,9 @@ struct http_server {
     void *closed_context;
     uint8_t read_buffer[HTTP_READ_MAX]; /* One for all: a read is used up before the next one. */
 };
+
+/* The present turn. Turns of the same millisecond count as one. */
+struct http_turn *http_server_turn(struct http_server *server);
 
 /* Tells the server that a connection's handle is closed; the connection is freed by it. */
 void http_server_forget(struct http_server *server, struct http_connection *owned_connection);

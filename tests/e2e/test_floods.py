@@ -17,7 +17,7 @@ from harness import SLOW, check, die_with_parent, eq, note, request_bytes, wait_
 from test_many_clients import ENQUEUE, GOOD, IDLE, USUAL_MS, Crowd, allow_files, resident_kb, served
 
 ATTACKERS = 3
-FLOOD_USUAL_MS = 3 * USUAL_MS
+FLOOD_USUAL_MS = 10 * USUAL_MS
 FLOOD_WORST_MS = 1000 * SLOW
 GET = request_bytes("GET", "/healthz")
 

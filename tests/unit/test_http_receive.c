@@ -4,6 +4,8 @@
 
 #define H "Host: a\r\n"
 #define MANY 1000
+#define CROWD 100
+#define CROWD_REQUESTS 50
 
 static uint64_t memory_used(struct world *world)
 {
@@ -47,6 +49,43 @@ static void test_turns(void **state)
     }
     client_close(&greedy);
     client_close(&modest);
+    settle(world);
+    world_destroy(world);
+}
+
+/* Method: a hundred clients pipeline fifty requests each; a turn of the loop is as long as all have
+ * one and a few have many, not as all have fifty. */
+static void test_turns_of_many(void **state)
+{
+    static struct client clients[CROWD];
+    static char raw[CROWD_REQUESTS * 40];
+    struct world *world = world_create((struct http_options){0});
+    size_t size = 0;
+    size_t longest = 0;
+    size_t before = 0;
+
+    (void)state;
+    for (int i = 0; i < CROWD_REQUESTS; i++) {
+        size += (size_t)snprintf(raw + size, sizeof(raw) - size, "GET /x HTTP/1.1\r\n" H "\r\n");
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        client_open(world, &clients[i]);
+    }
+    WAIT_FOR(world, http_server_stats(world->server).connections == CROWD);
+    for (size_t i = 0; i < CROWD; i++) {
+        assert_int_equal(send(clients[i].fd, raw, size, MSG_NOSIGNAL), size);
+    }
+    while (world->handled < (size_t)CROWD * CROWD_REQUESTS) {
+        (void)uv_run(&world->loop, UV_RUN_NOWAIT);
+        longest = world->handled - before > longest ? world->handled - before : longest;
+        before = world->handled;
+    }
+    print_message("the longest turn had %zu requests\n", longest);
+    /* A turn may begin in one millisecond and go on in the next. */
+    assert_true(longest <= 2 * (256 + 64 + CROWD));
+    for (size_t i = 0; i < CROWD; i++) {
+        client_close(&clients[i]);
+    }
     settle(world);
     world_destroy(world);
 }
@@ -156,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_turns_of_many),
         cmocka_unit_test(test_blank_line_is_idle),
         cmocka_unit_test(test_bodies_are_bounded),
         cmocka_unit_test(test_heads_are_bounded),
