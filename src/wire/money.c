@@ -1,13 +1,23 @@
-/* Money: see money.h. */
+/* Money: see money.h. Doubles are taken apart and put together in integers of 128 bits: each rounds
+ * once, so that an amount that was a double once is the same double ever after. */
 #include "wire/money.h"
 
 #include "base/common.h"
+
+#include <math.h>
 
 #define NANO_DIGITS 9
 #define MAGNITUDE_DIGITS_MAX 19             /* Of 2^63. */
 #define EXPONENT_MAX INT64_C(1000000000000) /* Beyond any document's count of digits. */
 #define NANO_PER_DOLLAR UINT64_C(1000000000)
 #define NEGATIVE_MAX (UINT64_C(1) << 63)
+#define DOLLARS_MAX 9223372036.854775807 /* The double next to it, which is a little more. */
+#define FRACTION_BITS 52                 /* Of a double. */
+#define POINT_BITS 1075                  /* Its exponent when its mantissa is an integer. */
+#define SHIFT_MAX 100                    /* From here on nothing is left of a mantissa. */
+#define SCALED_BITS 85 /* A quotient by a billion has 55 bits then, two more than a double. */
+
+__extension__ typedef unsigned __int128 wide_t;
 
 /* A number as its mantissa's text and where the decimal point stands. */
 struct decimal {
@@ -108,9 +118,58 @@ bool money_parse(struct slice number, int64_t *ret_nano_dollars)
     return true;
 }
 
+static uint64_t absolute(int64_t nano_dollars)
+{
+    return nano_dollars < 0 ? 0 - (uint64_t)nano_dollars : (uint64_t)nano_dollars;
+}
+
+bool money_from_double(double dollars, int64_t *ret_nano_dollars)
+{
+    bool negative = signbit(dollars) != 0;
+    uint64_t most = negative ? NEGATIVE_MAX : NEGATIVE_MAX - 1;
+    uint64_t value = 0;
+    uint64_t bits;
+    wide_t product;
+    int shift;
+
+    dollars = fabs(dollars);
+    if (!(dollars <= DOLLARS_MAX)) {
+        return false; /* Also what is no number. */
+    }
+    memcpy(&bits, &dollars, sizeof(bits));
+    shift = POINT_BITS - (int)(bits >> FRACTION_BITS);
+    if (shift < SHIFT_MAX) {
+        bits = (bits & ((UINT64_C(1) << FRACTION_BITS) - 1)) | UINT64_C(1) << FRACTION_BITS;
+        product = (wide_t)bits * NANO_PER_DOLLAR;
+        value = (uint64_t)((product + ((wide_t)1 << (shift - 1))) >> shift);
+    }
+    value = value < most ? value : most; /* The last double is beyond the last amount. */
+    *ret_nano_dollars = (int64_t)(negative ? 0 - value : value);
+    return true;
+}
+
+double money_to_double(int64_t nano_dollars)
+{
+    uint64_t value = absolute(nano_dollars);
+    uint64_t quotient;
+    wide_t scaled;
+    double dollars;
+    int shift;
+
+    if (value == 0) {
+        return 0;
+    }
+    shift = SCALED_BITS - (64 - __builtin_clzll(value));
+    scaled = (wide_t)value << shift;
+    quotient = (uint64_t)(scaled / NANO_PER_DOLLAR);
+    quotient |= scaled % NANO_PER_DOLLAR != 0; /* More than that: no tie. */
+    dollars = ldexp((double)quotient, -shift);
+    return nano_dollars < 0 ? -dollars : dollars;
+}
+
 size_t money_format(int64_t nano_dollars, uint8_t ret_text[static MONEY_TEXT_MAX])
 {
-    uint64_t value = nano_dollars < 0 ? 0 - (uint64_t)nano_dollars : (uint64_t)nano_dollars;
+    uint64_t value = absolute(nano_dollars);
     uint64_t fraction = value % NANO_PER_DOLLAR;
     uint64_t dollars = value / NANO_PER_DOLLAR;
     uint8_t text[MONEY_TEXT_MAX];

@@ -5,14 +5,13 @@
 #include "wire/json.h"
 #include "wire/kind.h"
 #include "wire/map.h"
+#include "wire/money.h"
 #include "wire/path.h"
 #include "wire/protobuf.h"
 
 #define DEPTH_MAX 32
 #define FIELDS_MAX 128
 #define TAG_MAX ((UINT64_C(1) << 29) - 1)
-#define NANOS_PER_DOLLAR 1e9
-#define NANO_DOLLARS_MAX 9.2e18
 
 struct wire_field {
     uint32_t tag;
@@ -182,23 +181,14 @@ static enum err_code start_list(struct reader *reader, const struct frame *frame
 
 static enum err_code read_double(struct reader *reader, uint64_t bits, uint64_t *ret_nano)
 {
+    int64_t nano;
     double dollars;
-    double nano;
-    int64_t whole;
 
     memcpy(&dollars, &bits, sizeof(dollars));
-    nano = dollars * NANOS_PER_DOLLAR;
-    if (!(nano > -NANO_DOLLARS_MAX && nano < NANO_DOLLARS_MAX)) {
+    if (!money_from_double(dollars, &nano)) {
         return err_reply(reader->err, REPLY_VALIDATION_ERROR, "the amount is out of range");
     }
-    whole = (int64_t)nano;
-    nano -= (double)whole;
-    if (nano >= 0.5) {
-        whole++;
-    } else if (nano <= -0.5) {
-        whole--;
-    }
-    *ret_nano = (uint64_t)whole;
+    *ret_nano = (uint64_t)nano;
     return ERR_NONE;
 }
 

@@ -3,10 +3,10 @@
  * of sizes. */
 #include "wire/duration.h"
 #include "wire/kind.h"
+#include "wire/money.h"
 #include "wire/protobuf.h"
 
 #define VARINT_MAX 10
-#define NANOS_PER_DOLLAR 1e9
 
 static void write_record(const struct message *message, const void *record, struct buf *buf);
 
@@ -80,7 +80,7 @@ static void end_bytes(struct buf *buf, size_t mark)
 
 static uint64_t double_bits(int64_t nano_dollars)
 {
-    double dollars = (double)nano_dollars / NANOS_PER_DOLLAR;
+    double dollars = money_to_double(nano_dollars);
     uint64_t bits;
 
     static_assert(sizeof(bits) == sizeof(dollars), "protobuf doubles have 64 bits");

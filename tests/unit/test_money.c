@@ -3,6 +3,7 @@
 #include "tests/unit/wire_rules.h"
 #include "wire/money.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Method: spellings of numbers, halves and their neighbours, both ends of the range, exponents of
@@ -107,12 +108,83 @@ static void test_format(void **state)
     }
 }
 
+/* Method: doubles and what they are in nano-dollars: halves, both ends of the range, no numbers. */
+static void test_doubles(void **state)
+{
+    static const struct {
+        double dollars;
+        bool fits;
+        int64_t nano;
+    } rows[] = {
+        {0.0, true, 0},
+        {-0.0, true, 0},
+        {0.1, true, 100000000},
+        {-2.5, true, -2500000000},
+        {1e-9, true, 1},
+        {0.5e-9, true, 1}, /* The double is a little more than the half. */
+        {4.9e-10, true, 0},
+        {0x1p-30, true, 1}, /* 0.93 nano-dollars. */
+        {0x1p-31, true, 0},
+        {-0x1p-30, true, -1},
+        {5e-324, true, 0},
+        {4456462.5, true, INT64_C(4456462500000000)},
+        {9223372036.0, true, INT64_C(9223372036000000000)},
+        {9223372036.854775, true, INT64_C(9223372036854774475)},
+        {9223372036.854776, true, INT64_MAX},
+        {-9223372036.854776, true, INT64_MIN},
+        {9223372036.854778, false, 0},
+        {-9223372036.854778, false, 0},
+        {1e300, false, 0},
+        {HUGE_VAL, false, 0},
+        {-HUGE_VAL, false, 0},
+        {NAN, false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        int64_t nano = 7;
+
+        print_message("%.17g\n", rows[i].dollars);
+        assert_int_equal(money_from_double(rows[i].dollars, &nano), rows[i].fits);
+        assert_int_equal(nano, rows[i].fits ? rows[i].nano : 7);
+    }
+}
+
+/* Method: amounts of every size, chosen by a generator. The double is the one that strtod finds in
+ * the decimal text; what was a double once stays it; small amounts come back as they were. */
+static void test_doubles_come_round(void **state)
+{
+    uint64_t random = 1;
+
+    (void)state;
+    for (int i = 0; i < 200000; i++) {
+        char text[MONEY_TEXT_MAX + 1];
+        int64_t nano, again;
+        double dollars;
+
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        nano = (int64_t)random >> (random >> 33) % 63;
+        text[money_format(nano, (uint8_t *)text)] = '\0';
+        dollars = money_to_double(nano);
+        assert_true(dollars == strtod(text, NULL));
+        assert_true(money_from_double(dollars, &again));
+        assert_true(money_to_double(again) == dollars);
+        if (llabs(nano) < INT64_C(4000000000000000)) {
+            assert_int_equal(again, nano);
+        }
+    }
+    assert_true(money_to_double(INT64_MAX) == strtod("9223372036.854775807", NULL));
+    assert_true(money_to_double(INT64_MIN) == strtod("-9223372036.854775808", NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_out_of_range),
         cmocka_unit_test(test_format),
+        cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_doubles_come_round),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
