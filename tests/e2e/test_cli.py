@@ -284,6 +284,7 @@ def test_status_is_one_page(t):
     page = run(server, "status").out
     for part in ("healthy", "leader at ", "synced to disk", "0 behind", queue):
         check(part in page, f"no {part!r} in {page}")
+    eq(run(server, "status", "-q").out.splitlines(), page.splitlines()[:1])
     both = json.loads(run(server, "status", "--output", "json").out)
     eq(sorted(both), ["cluster", "queues"])
     check(any(row["name"] == queue for row in both["queues"]), short(both))

@@ -187,6 +187,10 @@ static int run(struct session *session)
     if (session->json) {
         return print_both(session, status, queues);
     }
+    if (session->screen.quiet) {
+        show_head(session, status);
+        return session_flush(session);
+    }
     show_server(session, status);
     show_nodes(session, status);
     if (json_walk_count(queues) > 0) {
@@ -201,7 +205,7 @@ const struct command command_status = {
     .arguments = "",
     .group = "Server",
     .summary = "tell whether the server is well, how far it is, and what is queued",
-    .help = "",
+    .help = "With --quiet its first line alone.\n",
     .examples = "# at a glance\n"
                 "corvo status\n"
                 "# another server\n"
