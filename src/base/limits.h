@@ -83,6 +83,25 @@
 #define EVENTS_PAGE_MAX 1000
 #define BULK_GET_SIZE_MAX (16 * MIB) /* Of the reply. */
 #define BULK_READS_MAX 16            /* At a time. */
+#define SEARCH_LIMIT_DEFAULT 50
+#define SEARCH_LIMIT_MAX 1000
+#define SEARCH_STATES_MAX 16
+#define SEARCH_TAGS_ANY_MAX 32
+#define SEARCH_TAGS_SIZE_MAX (64 * KIB) /* Of the JSON of one set of tags. */
+#define SEARCH_TEXT_MAX (4 * KIB)
+#define SEARCH_CURSOR_MAX 256
+#define SEARCH_COUNT_MAX 10000 /* Matches that are counted without being asked for. */
+#define SEARCH_BODY_MAX (1 * MIB)
+#define SEARCH_ARENA_MAX (8 * MIB)
+#define SEARCH_ROW_MAX (64 * MIB)        /* What is read of one job. */
+#define SEARCH_REPLY_SIZE_MAX (16 * MIB) /* A page ends with the job that passes it. */
+#define ERROR_GROUPS_MAX 10000
+#define ERROR_GROUPS_DEFAULT 50
+#define ERROR_GROUPS_SHOWN 1000
+#define ERROR_GROUPS_ARENA_MAX (128 * MIB) /* Of a query, and of its answer. */
+#define ERROR_GROUP_JOBS 5
+#define ERROR_GROUP_QUEUES 20
+#define ERRORS_PERIOD_MS_DEFAULT (24 * UINT64_C(3600000))
 #define READ_WAIT_MS_DEFAULT 2000
 #define READ_WAIT_MS_MAX 10000
 #define REFUSAL_RETRY_MS_MIN 10

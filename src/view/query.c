@@ -1,0 +1,462 @@
+/* Searches: a page of the jobs that match, and how many there are. See query.h.
+ *
+ * The view says which jobs may match and in which order; each is read from its rows, which decide,
+ * because they are as new as the view or newer. */
+#include "view/query.h"
+
+#include "base/limits.h"
+#include "base/reply.h"
+#include "core/job.h"
+#include "core/job_move.h"
+#include "view/match.h"
+#include "view/plan.h"
+#include "view/replies.h"
+#include "view/sql.h"
+#include "wire/json.h"
+
+#include <stdlib.h>
+
+#define QUEUES_KEPT 64
+
+/* A search while it runs. */
+struct run {
+    struct search_query *query;
+    struct view_reader *reader;
+    struct plan plan;
+    struct job_rows rows;
+    struct arena arena; /* Of one row: emptied for each. */
+    struct buf compact; /* A payload without white space. */
+    struct match_text payload, error;
+    struct kept_queue {
+        uint64_t number; /* 0 = none. */
+        struct queue_row row;
+    } queues[QUEUES_KEPT];
+    uint32_t shown;
+    bool has_more;   /* There is a job behind the page. */
+    bool incomplete; /* The time is over. */
+    bool has_last;
+    struct search_place last; /* Up to where the rows were looked at. */
+};
+
+/* --- One row -------------------------------------------------------------------------------------
+ */
+
+/* The queue of a job; NULL in *ret_row when it has none any more. */
+static enum err_code find_queue(struct run *run, uint64_t number, const struct queue_row **ret_row,
+                                struct err *err)
+{
+    struct kept_queue *kept = &run->queues[number % QUEUES_KEPT];
+    struct row_key key = number_row_key(number);
+    struct job_rows rows = run->rows;
+    struct slice value;
+
+    *ret_row = &kept->row;
+    if (kept->number == number) {
+        return ERR_NONE;
+    }
+    rows.arena = &run->query->arena; /* It outlives the row. */
+    if (job_rows_get(&rows, TABLE_QUEUE, &key, &value, err)) {
+        return err->code;
+    }
+    if (!value.data) {
+        *ret_row = NULL;
+        return ERR_NONE;
+    }
+    kept->number = 0;
+    if (protobuf_read(&queue_row_message, value, rows.arena, &kept->row, err)) {
+        return err_set(err, ERR_CORRUPT, "the row of a queue does not decode");
+    }
+    kept->number = number;
+    return ERR_NONE;
+}
+
+/* The job's row, live or done; ret_job->state is JOB_NONE when there is none. */
+static enum err_code read_job(struct run *run, struct job_key job_key, struct job *ret_job,
+                              struct err *err)
+{
+    struct row_key key = job_row_key(job_key);
+    struct slice value;
+
+    ret_job->state = JOB_NONE;
+    if (job_rows_get(&run->rows, TABLE_JOB, &key, &value, err)) {
+        return err->code;
+    }
+    if (!value.data && job_rows_get(&run->rows, TABLE_DONE, &key, &value, err)) {
+        return err->code;
+    }
+    if (!value.data) {
+        return ERR_NONE;
+    }
+    return job_row_read(row_key_slice(&key), value, run->rows.arena, ret_job, err);
+}
+
+/* As it is shown: without white space. */
+static enum err_code match_payload(struct run *run, const struct job *job, bool *ret_matches,
+                                   struct err *err)
+{
+    struct slice payload;
+    bool failed = false;
+
+    if (job_read_payload(&run->rows, job, &payload, err)) {
+        return err->code;
+    }
+    buf_clear(&run->compact);
+    json_write_compact(&run->compact, payload);
+    *ret_matches = match_text_in(&run->payload, buf_slice(&run->compact), &failed);
+    if (failed || run->compact.failed) {
+        return err_set(err, ERR_NOMEM, "no memory to look at a payload");
+    }
+    return ERR_NONE;
+}
+
+static enum err_code match_errors(struct run *run, const struct job *job, bool *ret_matches,
+                                  struct err *err)
+{
+    struct error_row row;
+    bool failed = false;
+
+    *ret_matches = false;
+    for (uint32_t id = job_first_error(job); id <= job->error_count && !*ret_matches; id++) {
+        if (job_read_error(&run->rows, job, id, &row, err)) {
+            return err->code;
+        }
+        *ret_matches = error_row_is_error(&row) && match_text_in(&run->error, row.error, &failed);
+    }
+    return failed ? err_set(err, ERR_NOMEM, "no memory to look at an error") : ERR_NONE;
+}
+
+static enum err_code match_more(struct run *run, const struct job *job, bool *ret_matches,
+                                struct err *err)
+{
+    const struct search *search = &run->query->search;
+    struct job_more more;
+
+    *ret_matches = true;
+    if (search->tags.count + search->tags_any.count > 0) {
+        if (job_read_more(&run->rows, job, &more, err) ||
+            match_tags(search, more.tags, run->rows.arena, ret_matches, err)) {
+            return err->code;
+        }
+    }
+    if (*ret_matches && run->error.lower.size > 0 && match_errors(run, job, ret_matches, err)) {
+        return err->code;
+    }
+    if (*ret_matches && run->payload.lower.size > 0) {
+        return match_payload(run, job, ret_matches, err);
+    }
+    return ERR_NONE;
+}
+
+/* The job of a row if it matches; else ret_job->state is JOB_NONE. */
+static enum err_code examine(struct run *run, struct plan_row row, struct job *ret_job,
+                             const struct queue_row **ret_queue, struct err *err)
+{
+    const struct plan *plan = &run->plan;
+    struct job_key key = {.time_ns = row.created, .seq = row.seq};
+    bool matches = false;
+
+    arena_clear(&run->arena);
+    if (read_job(run, key, ret_job, err)) {
+        return err->code;
+    }
+    if (ret_job->state == JOB_NONE) {
+        return ERR_NONE;
+    }
+    if (find_queue(run, ret_job->queue, ret_queue, err)) {
+        return err->code;
+    }
+    if (*ret_queue && !job_is_gone(*ret_queue, ret_job) &&
+        match_job(plan->search, plan->queue, plan->states, ret_job) &&
+        match_more(run, ret_job, &matches, err)) {
+        return err->code;
+    }
+    if (!matches) {
+        ret_job->state = JOB_NONE;
+    }
+    return ERR_NONE;
+}
+
+/* --- Page ----------------------------------------------------------------------------------------
+ */
+
+static enum err_code show(struct run *run, const struct job *job, const struct queue_row *queue,
+                          struct err *err)
+{
+    struct buf *reply = &run->query->json;
+    struct job_object object;
+
+    if (job_read_object(&run->rows, job, queue->name, &object, err)) {
+        return err->code;
+    }
+    (void)buf_add_text(reply, run->shown > 0 ? "," : "");
+    json_write(&job_summary_message, JSON_REST, &object, reply);
+    run->shown++;
+    return reply->failed ? err_set(err, ERR_NOMEM, "no memory for the reply") : ERR_NONE;
+}
+
+static bool is_full(const struct run *run)
+{
+    return run->shown >= run->query->search.limit || run->query->json.size >= SEARCH_REPLY_SIZE_MAX;
+}
+
+/* One row of the view; *ret_end when the page ends before it. */
+static enum err_code take_row(struct run *run, struct plan_row row, bool *ret_end, struct err *err)
+{
+    const struct queue_row *queue;
+    struct job job;
+
+    if (examine(run, row, &job, &queue, err)) {
+        return err->code;
+    }
+    if (job.state != JOB_NONE && is_full(run)) {
+        run->has_more = true;
+        *ret_end = true;
+        return ERR_NONE;
+    }
+    if (job.state != JOB_NONE && show(run, &job, queue, err)) {
+        return err->code;
+    }
+    run->has_last = true;
+    run->last = (struct search_place){.value = row.value, .seq = row.seq};
+    return ERR_NONE;
+}
+
+/* Steps through one statement. A time that is over is no error. */
+static enum err_code take_rows(struct run *run, sqlite3_stmt *statement, bool *ret_end,
+                               struct err *err)
+{
+    bool row = true;
+
+    while (!*ret_end) {
+        if (sql_step(statement, &row, err)) {
+            return err->code;
+        }
+        if (!row) {
+            return ERR_NONE;
+        }
+        if (view_reader_is_late(run->reader)) {
+            return err_set(err, ERR_TIMEOUT, "the search's time is over");
+        }
+        if (take_row(run, plan_row_of(statement), ret_end, err)) {
+            return err->code;
+        }
+    }
+    return ERR_NONE;
+}
+
+static enum err_code find_page(struct run *run, struct err *err)
+{
+    uint32_t count = plan_statements(&run->plan, PLAN_PAGE);
+    enum err_code code = ERR_NONE;
+    bool end = false;
+
+    (void)buf_add_text(&run->query->json, "{\"jobs\":[");
+    for (uint32_t n = 0; n < count && !end && !code; n++) {
+        sqlite3_stmt *statement = NULL;
+
+        code = plan_prepare(&run->plan, PLAN_PAGE, n, &statement, err);
+        if (!code) {
+            code = take_rows(run, statement, &end, err);
+        }
+        (void)sqlite3_finalize(statement);
+    }
+    (void)buf_add_byte(&run->query->json, ']');
+    if (code == ERR_TIMEOUT) {
+        run->incomplete = true;
+        run->has_more = run->has_last;
+        *err = (struct err){0};
+    }
+    return code == ERR_TIMEOUT ? ERR_NONE : code;
+}
+
+/* --- Count ---------------------------------------------------------------------------------------
+ */
+
+struct total {
+    uint64_t count;
+    bool exact;
+};
+
+static bool reads_texts(const struct run *run)
+{
+    return run->payload.lower.size > 0 || run->error.lower.size > 0;
+}
+
+/* Counts the rows of one statement, up to a bound; with texts, those whose job matches. */
+static enum err_code count_rows(struct run *run, sqlite3_stmt *statement, uint64_t max,
+                                struct total *total, struct err *err)
+{
+    const struct queue_row *queue;
+    struct job job = {.state = JOB_PENDING};
+    bool row = true;
+
+    while (total->count <= max) {
+        if (sql_step(statement, &row, err)) {
+            return err->code;
+        }
+        if (!row) {
+            return ERR_NONE;
+        }
+        if (reads_texts(run)) {
+            if (view_reader_is_late(run->reader)) {
+                return err_set(err, ERR_TIMEOUT, "the search's time is over");
+            }
+            if (examine(run, plan_row_of(statement), &job, &queue, err)) {
+                return err->code;
+            }
+        }
+        total->count += job.state != JOB_NONE ? 1 : 0;
+    }
+    return ERR_NONE;
+}
+
+static enum err_code count_all(struct run *run, uint64_t max, struct total *ret_total,
+                               struct err *err)
+{
+    uint32_t count = plan_statements(&run->plan, PLAN_COUNT);
+    struct total total = {.exact = true};
+    enum err_code code = ERR_NONE;
+
+    for (uint32_t n = 0; n < count && !code && total.count <= max; n++) {
+        sqlite3_stmt *statement = NULL;
+
+        code = plan_prepare(&run->plan, PLAN_COUNT, n, &statement, err);
+        if (!code) {
+            code = count_rows(run, statement, max, &total, err);
+        }
+        (void)sqlite3_finalize(statement);
+    }
+    if (code == ERR_TIMEOUT) {
+        total.exact = false;
+        code = ERR_NONE;
+        *err = (struct err){0};
+    }
+    if (total.count > max) {
+        total = (struct total){.count = max, .exact = false};
+    }
+    *ret_total = total;
+    return code;
+}
+
+/* A page that begins at the start and has nothing behind it is a count already. Texts are not
+ * looked for in more jobs than the page needs, unless all are to be counted. */
+static enum err_code find_total(struct run *run, struct total *ret_total, struct err *err)
+{
+    const struct search *search = &run->query->search;
+    bool all = search->body->count == SEARCH_COUNT_EXACT;
+    bool whole = !search->has_place && !run->has_more && !run->incomplete;
+
+    if (whole || run->incomplete || (reads_texts(run) && !all)) {
+        *ret_total = (struct total){.count = run->shown, .exact = whole};
+        return ERR_NONE;
+    }
+    return count_all(run, all ? UINT64_MAX - 1 : SEARCH_COUNT_MAX, ret_total, err);
+}
+
+/* --- All of it -----------------------------------------------------------------------------------
+ */
+
+static enum err_code fill_reply(struct run *run, const struct total *total, struct err *err)
+{
+    struct search_reply *reply = &run->query->reply;
+
+    *reply = (struct search_reply){
+        .total = total->count,
+        .total_exact = total->exact && !run->reader->incomplete,
+        .has_more = run->has_more,
+        .incomplete = run->incomplete || run->reader->incomplete,
+        .view_index = run->reader->index,
+    };
+    if (run->has_more) {
+        reply->cursor = search_cursor(&run->query->search, run->last, &run->query->arena);
+    }
+    return run->has_more && !reply->cursor.data
+               ? err_set(err, ERR_NOMEM, "the search needs more memory than a request may use")
+               : ERR_NONE;
+}
+
+static enum err_code carry_out(struct run *run, struct err *err)
+{
+    struct search_query *query = run->query;
+    struct total total;
+
+    if (!match_text_make(query->body.payload_contains, &query->arena, &run->payload) ||
+        !match_text_make(query->body.error_contains, &query->arena, &run->error)) {
+        return err_set(err, ERR_NOMEM, "the search needs more memory than a request may use");
+    }
+    if (plan_make(&query->search, run->reader->db, &query->arena, &run->plan, err) ||
+        find_page(run, err) || find_total(run, &total, err)) {
+        return err->code;
+    }
+    return fill_reply(run, &total, err);
+}
+
+static enum err_code run_search(struct view_query *self, struct view_reader *reader,
+                                struct err *err)
+{
+    struct search_query *query = (struct search_query *)self;
+    struct run run = {.query = query, .reader = reader};
+    enum err_code code;
+
+    arena_init(&run.arena, SEARCH_ROW_MAX);
+    buf_init(&run.compact, SEARCH_ROW_MAX);
+    run.rows = (struct job_rows){
+        .self = reader->rows->self, .get = reader->rows->get, .arena = &run.arena};
+    code = carry_out(&run, err);
+    buf_done(&run.compact);
+    arena_done(&run.arena);
+    return code;
+}
+
+enum err_code search_query_create(struct slice body, struct search_query **ret_query,
+                                  struct err *err)
+{
+    struct search_query *query = calloc(1, sizeof(*query));
+    struct slice copy;
+
+    if (!query) {
+        return err_set(err, ERR_NOMEM, "no memory for a search");
+    }
+    query->query.run = run_search;
+    arena_init(&query->arena, SEARCH_ARENA_MAX);
+    buf_init(&query->json, SEARCH_REPLY_SIZE_MAX + SEARCH_ROW_MAX);
+    if (body.size > SEARCH_BODY_MAX) {
+        (void)err_reply(err, REPLY_BODY_TOO_LARGE, "the body of a search has at most %zu bytes",
+                        (size_t)SEARCH_BODY_MAX);
+        search_query_destroy(query);
+        return err->code;
+    }
+    if (!arena_copy(&query->arena, body, &copy)) {
+        (void)err_set(err, ERR_NOMEM, "no memory for a search");
+        search_query_destroy(query);
+        return err->code;
+    }
+    if (json_read(&search_body_message, JSON_REST, copy, &query->arena, &query->body, err) ||
+        search_check(&query->body, &query->arena, &query->search, err)) {
+        search_query_destroy(query);
+        return err->code;
+    }
+    *ret_query = query;
+    return ERR_NONE;
+}
+
+/* The rest is an object of its own, whose brace becomes a comma. */
+void search_query_finish(struct search_query *query, uint64_t duration_ms)
+{
+    size_t size = query->json.size;
+
+    query->reply.duration_ms = duration_ms;
+    json_write(&search_rest_message, JSON_REST, &query->reply, &query->json);
+    if (!query->json.failed) {
+        query->json.data[size] = ',';
+    }
+}
+
+void search_query_destroy(struct search_query *query)
+{
+    if (query) {
+        arena_done(&query->arena);
+        buf_done(&query->json);
+        free(query);
+    }
+}

@@ -1,0 +1,86 @@
+/* Searches and lists on the view: what the API asks, and the JSON that it gets.
+ *
+ * A query owns what it works with: who asked may be gone before it ends. It is made on the loop
+ * thread, runs on a query thread from view_submit to `done`, and is the loop's again. */
+#ifndef VIEW_QUERY_H
+#define VIEW_QUERY_H
+
+#include "base/buf.h"
+#include "view/search.h"
+#include "view/view.h"
+
+/* The answer to a search. */
+struct search_reply {
+    struct list jobs; /* struct job_object: described, but written one by one. */
+    uint64_t total;
+    bool total_exact;
+    struct slice cursor; /* Empty when there is nothing behind the page. */
+    bool has_more;
+    bool incomplete; /* The time was over before all that may match was looked at. */
+    uint64_t view_index;
+    uint64_t duration_ms;
+};
+
+/* A search: POST /jobs/search. */
+struct search_query {
+    struct view_query query; /* First: a query is given out as this. */
+    struct arena arena;
+    struct search_body body;
+    struct search search;
+    struct buf json;           /* The beginning of the answer, with its jobs; */
+    struct search_reply reply; /* and the rest of it. */
+};
+
+/* Reads and checks a body, which is copied. ERR_INVALID, ERR_UNSUPPORTED, ERR_TOO_LARGE, ERR_NOMEM;
+ * err->reply as json_read. Any thread. */
+enum err_code search_query_create(struct slice body, struct search_query **ret_query,
+                                  struct err *err) MUST_USE;
+
+/* Ends the answer, which then is all in query->json: it fails when there is no memory. After
+ * `done`.
+ */
+void search_query_finish(struct search_query *query, uint64_t duration_ms);
+
+/* Takes NULL. Not between view_submit and `done`. */
+void search_query_destroy(struct search_query *query);
+
+/* Errors that are one kind of error (A16). */
+struct error_group {
+    struct slice fingerprint; /* 16 hexadecimal digits. */
+    struct slice sample;      /* The newest of them. */
+    uint64_t count;
+    uint64_t first_seen; /* ns; within the period. */
+    uint64_t last_seen;
+    struct list queues;  /* struct slice. */
+    struct list job_ids; /* struct slice: the last ones. */
+};
+
+struct errors_reply {
+    struct list groups; /* struct error_group, the most frequent first. */
+    bool incomplete;    /* The time was over, or there are too many groups: older errors lack. */
+    uint64_t view_index;
+};
+
+/* The groups of errors: GET /errors. */
+struct errors_query {
+    struct view_query query; /* First. */
+    struct arena arena;
+    struct slice queue; /* Empty = all. A copy. */
+    uint64_t since_ms;  /* Errors before that do not count. The caller's. */
+    uint32_t limit;     /* Groups shown. The caller's. */
+    struct buf json;    /* The answer. */
+    struct errors_reply reply;
+};
+
+/* ERR_NOMEM. Any thread. */
+enum err_code errors_query_create(struct slice queue, struct errors_query **ret_query,
+                                  struct err *err) MUST_USE;
+
+/* Takes NULL. Not between view_submit and `done`. */
+void errors_query_destroy(struct errors_query *query);
+
+extern const struct message search_reply_message;
+extern const struct message job_summary_message; /* Of struct job_object. */
+extern const struct message errors_reply_message;
+
+#endif
