@@ -116,7 +116,7 @@ enum err_code query_number(struct slice text, const char *name, uint64_t max,
                            uint64_t value_default, uint64_t *ret_value, struct err *err) MUST_USE;
 void *record_create(struct call *call, const struct message *message, struct err *err);
 
-/* operations.c, batches.c, fetch.c, reads.c, system.c */
+/* admin.c, operations.c, batches.c, fetch.c, reads.c, system.c */
 void handle_operation(struct call *call);
 void handle_enqueue(struct call *call);
 void handle_ack(struct call *call);
@@ -134,6 +134,7 @@ void handle_metrics_get(struct call *call);
 void handle_events_get(struct call *call);
 void handle_why_get(struct call *call);
 void handle_bulk_get(struct call *call);
+void handle_rebuild(struct call *call);
 void handle_queue_get(struct call *call);
 void handle_info(struct call *call);
 void handle_healthz(struct call *call);
@@ -152,6 +153,7 @@ extern const struct message ack_batch_message;
 extern const struct message ack_batch_reply_message;
 extern const struct message bulk_get_message;
 extern const struct message bulk_get_reply_message;
+extern const struct message rebuild_reply_message;
 extern const struct message minute_message;
 extern const struct message events_reply_message;
 

@@ -21,6 +21,7 @@ static const uint64_t bounds_us[HTTP_BUCKETS] = {
 
 /* What single figures are read from. */
 struct figures {
+    uint64_t view_index, view_lag_us, view_lag, view_rows, view_rebuilds, view_dropped;
     uint64_t is_leader, raft_state, applied_index, commit_index, apply_pending, apply_pending_max;
     uint64_t overloads, applied, log_entries, log_bytes, log_failed, log_syncs;
     uint64_t flushed_index, overlay_bytes, keys_written, bytes_written;
@@ -371,6 +372,16 @@ static const struct metric_family families[] = {
            "rows written since the start"),
     FIGURE("corvo_store_bytes_written_total", "counter", bytes_written,
            "bytes of rows written since the start"),
+    FIGURE("corvo_view_index", "gauge", view_index, "last entry that searches see"),
+    SECONDS("corvo_view_lag_seconds", "gauge", view_lag_us,
+            "since when an entry is applied that searches do not see"),
+    FIGURE("corvo_view_rows_total", "counter", view_rows,
+           "jobs written and taken out of the view since the start"),
+    FIGURE("corvo_view_rebuilds_total", "counter", view_rebuilds,
+           "how often the view was made anew since the start"),
+    FIGURE("corvo_sqlite_mirror_lag_updates", "gauge", view_lag,
+           "entries that searches do not see yet"),
+    FIGURE("corvo_sqlite_mirror_dropped_total", "counter", view_dropped, "always 0"),
     FIGURE("corvo_idempotency_records", "gauge", kept, "outcomes of keyed requests that are kept"),
     FIGURE("corvo_idempotency_replays_total", "counter", kept_again,
            "requests answered with a kept outcome"),
@@ -465,10 +476,18 @@ static void fill_figures(struct writer *writer)
 {
     struct node_status status = node_status(writer->api->options.node);
     struct node_soft soft = node_soft(writer->api->options.node);
+    struct node_view_figures view = node_view_figures(writer->api->options.node);
 
     writer->figures = (struct figures){
         .is_leader = status.leader,
         .raft_state = status.leader ? 2 : 0,
+        .view_index = view.status.index,
+        .view_lag_us = view.lag_ms * 1000,
+        .view_lag = view.on && status.applied_index > view.status.index
+                        ? status.applied_index - view.status.index
+                        : 0,
+        .view_rows = view.status.rows_total,
+        .view_rebuilds = view.status.rebuilds_total,
         .applied_index = status.applied_index,
         .commit_index = status.commit_index,
         .apply_pending = status.pending_ops,

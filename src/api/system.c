@@ -21,8 +21,8 @@ void handle_info(struct call *call)
     reply_read(call, 200);
 }
 
-/* loop, log and store: see ARCHITECTURE.md. */
-#define SERVER_THREADS 3
+/* loop, log, store, view and its readers: see ARCHITECTURE.md. */
+#define SERVER_THREADS (4 + VIEW_READERS)
 
 static uint64_t rusage_ns(const uv_timeval_t *used)
 {
@@ -77,6 +77,53 @@ static void write_log(struct buf *body, const struct node_status *status)
         status->store.flushes, status->store.overlay_bytes);
 }
 
+/* What the contract calls the mirror is the view. Nothing is ever dropped or queued: what is not
+ * taken over yet is in change records. */
+static void write_view(struct buf *body, const struct node_view_figures *figures,
+                       uint64_t applied_index)
+{
+    const struct view_status *view = &figures->status;
+    uint64_t lag = applied_index > view->index ? applied_index - view->index : 0;
+
+    if (!figures->on) {
+        (void)buf_add_text(body, ",\"view\":{\"state\":\"off\"}");
+        return;
+    }
+    (void)buf_printf(body,
+                     ",\"view_index\":%" PRIu64 ",\"view_lag_ms\":%" PRIu64
+                     ",\"view\":{\"state\":\"%s\",\"incomplete\":%s,\"file_size\":%" PRIu64
+                     ",\"rows_total\":%" PRIu64 ",\"rebuilds_total\":%" PRIu64,
+                     view->index, figures->lag_ms, view_state_word(view->state),
+                     view->incomplete ? "true" : "false", view->file_size, view->rows_total,
+                     view->rebuilds_total);
+    if (view->trouble.code) {
+        (void)buf_add_text(body, ",\"error\":");
+        json_write_text(body, slice_text(view->trouble.text));
+    }
+    (void)buf_printf(body,
+                     "},\"sqlite_mirror\":{\"async\":true,\"dropped\":0,\"queued\":%" PRIu64
+                     ",\"applied\":%" PRIu64 ",\"lag\":%" PRIu64
+                     ",\"queue_depth\":0,\"queue_capacity\":0}",
+                     applied_index, view->index, lag);
+}
+
+static void write_rebuild(struct buf *body, const struct view_status *view)
+{
+    if (view->rebuild_started_ms == 0) {
+        (void)buf_add_text(body, ",\"sqlite_rebuild\":{\"ran\":false}");
+        return;
+    }
+    (void)buf_add_text(body, ",\"sqlite_rebuild\":{\"ran\":true,\"last_started_at\":");
+    json_write_time(body, view->rebuild_started_ms * NS_PER_MS);
+    (void)buf_printf(body, ",\"last_duration_ms\":%" PRIu64 ",\"last_success\":%s",
+                     view->rebuild_duration_ms, view->rebuild_err.code ? "false" : "true");
+    if (view->rebuild_err.code) {
+        (void)buf_add_text(body, ",\"last_error\":");
+        json_write_text(body, slice_text(view->rebuild_err.text));
+    }
+    (void)buf_add_byte(body, '}');
+}
+
 /* The hash over all rows by a scan, beside the one kept up to date: they must be equal. */
 static bool write_verified(struct call *call)
 {
@@ -96,6 +143,7 @@ void handle_status(struct call *call)
 {
     struct buf *body = &call->api->body;
     struct node_status status = node_status(call->api->options.node);
+    struct node_view_figures view = node_view_figures(call->api->options.node);
     struct slice verify = http_query_find(call->input, "verify");
 
     (void)buf_printf(body, "{\"mode\":\"cluster\",\"state\":\"%s\",\"status\":\"%s\",\"node_id\":",
@@ -124,6 +172,8 @@ void handle_status(struct call *call)
                      status.kept.records, status.keyed_again_total, status.keyed_mismatch_total,
                      status.kept.evicted);
     write_log(body, &status);
+    write_view(body, &view, status.applied_index);
+    write_rebuild(body, &view.status);
     if (slice_is(verify, "true") && !write_verified(call)) {
         return;
     }

@@ -133,6 +133,7 @@
 #define VIEW_QUERIES_MAX 1024 /* That wait for one of them. */
 #define VIEW_REBUILDS_WAITING_MAX 64
 #define VIEW_ERROR_TEXT_MAX (1 * KIB) /* Of an error, in the file. */
+#define VIEW_CHANGES_MAX 262144       /* Of one step of the feeder, but for the last record. */
 
 /* The command line. */
 #define CLI_REPLY_MAX (256 * MIB)

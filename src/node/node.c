@@ -74,6 +74,7 @@ static void end_turn(struct node *node)
         take_store_trouble(node);
         timers_arm(node);
         waiters_retry(node);
+        node_view_turn(node);
         reads_wake(node);
         pipeline_flush(node);
         tell_space(node);
@@ -147,9 +148,15 @@ static void on_wake_log(uv_async_t *handle)
     }
 }
 
+/* end_turn polls the store. */
 static void on_wake_store(uv_async_t *handle)
 {
-    (void)handle; /* end_turn polls the store. */
+    node_view_written(node_of(handle->data));
+}
+
+static void on_wake_view(uv_async_t *handle)
+{
+    node_view_take(node_of(handle->data)); /* end_turn wakes the reads that waited for it. */
 }
 
 static void wake_log(void *context)
@@ -200,6 +207,7 @@ static void on_replica_state(void *self, enum replica_state state)
         node->recovered = true;
         node->kept_evicted_told = core_kept_stats(node->core).evicted;
         core_want_replies(node->core, true);
+        node_view_open(node);
         return;
     }
     if (state == REPLICA_FAILED) {
@@ -236,18 +244,24 @@ static enum err_code open_handles(struct node *node, struct err *err)
     (void)uv_timer_init(node->loop, &node->raft_timer);
     (void)uv_timer_init(node->loop, &node->due_timer);
     (void)uv_timer_init(node->loop, &node->sweep_timer);
+    (void)uv_timer_init(node->loop, &node->hurry_timer);
+    node->hurry_timer.data = node->wake_view.data = node;
     node->prepare.data = node->check.data = node;
     node->raft_timer.data = node->due_timer.data = node->sweep_timer.data = node;
     node->wake_log.data = node->wake_store.data = node;
-    node->open_handles = 5;
+    node->open_handles = 6;
     if (uv_async_init(node->loop, &node->wake_log, on_wake_log)) {
         return err_set(err, ERR_IO, "no wake-up handle for the log thread");
     }
-    node->open_handles = 6;
+    node->open_handles = 7;
     if (uv_async_init(node->loop, &node->wake_store, on_wake_store)) {
         return err_set(err, ERR_IO, "no wake-up handle for the store thread");
     }
-    node->open_handles = 7;
+    node->open_handles = 8;
+    if (uv_async_init(node->loop, &node->wake_view, on_wake_view)) {
+        return err_set(err, ERR_IO, "no wake-up handle for the view");
+    }
+    node->open_handles = 9;
     (void)uv_prepare_start(&node->prepare, on_prepare);
     (void)uv_check_start(&node->check, on_check);
     return ERR_NONE;
@@ -377,8 +391,9 @@ static void close_handles(struct node *node)
     uv_handle_t *handles[] = {
         (uv_handle_t *)&node->prepare,     (uv_handle_t *)&node->check,
         (uv_handle_t *)&node->raft_timer,  (uv_handle_t *)&node->due_timer,
-        (uv_handle_t *)&node->sweep_timer, (uv_handle_t *)&node->wake_log,
-        (uv_handle_t *)&node->wake_store,
+        (uv_handle_t *)&node->sweep_timer, (uv_handle_t *)&node->hurry_timer,
+        (uv_handle_t *)&node->wake_log,    (uv_handle_t *)&node->wake_store,
+        (uv_handle_t *)&node->wake_view,
     };
     uint32_t count = node->open_handles;
 
@@ -409,6 +424,7 @@ void node_close(struct node *node)
     log_thread_destroy(node->log_thread);
     replica_close(node->replica);
     disk_close(node->owned_disk);
+    node_view_close(node); /* Its readers before what they read. */
     core_close(node->core);
     store_close(node->store, !node->failure.code);
     close_handles(node);

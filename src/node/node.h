@@ -12,6 +12,7 @@
 #include "node/presence.h"
 #include "replica/replica.h"
 #include "store/store.h"
+#include "view/view.h"
 
 #include <uv.h>
 
@@ -27,6 +28,7 @@ struct node_options {
                                  CLAIMS_IN_FLIGHT_MAX. */
     uint64_t segment_size;    /* Of the log; 0 = its default. */
     uint32_t store_files_max; /* Tables that the store holds open; 0 = all. */
+    bool view;                /* Keep what lists and searches read, in data_dir/view. */
     struct core_options core;
     const struct env *env; /* Clocks and randomness. */
     struct disk *log_disk; /* Where the log is, borrowed; NULL = data_dir/log. */
@@ -100,6 +102,8 @@ struct read_bound {
     bool linearizable;  /* Everything that was accepted before it. */
     uint64_t min_index; /* This entry; 0 = none. */
     uint64_t wait_ms;   /* How long to wait for that. */
+    bool view;          /* All that is wanted of the view as well. Met at once when it is off. */
+    bool soft;          /* When the time is over, read what there is: `done` gets ERR_NONE. */
 };
 
 struct waiting_read;
@@ -115,6 +119,18 @@ enum err_code node_read_begin(struct node *node, const struct read_bound *bound,
 
 /* Nobody waits any more: `done` will not be called. */
 void node_read_cancel(struct node *node, struct waiting_read *read);
+
+/* The view; NULL when it is off or not open yet. Queries are the view's own (view/view.h). */
+struct view *node_view(struct node *node);
+
+struct node_view_figures {
+    bool on; /* False: there is none, and searches are unsupported. */
+    struct view_status status;
+    uint64_t lag_ms; /* Since when something is applied that the view does not show. */
+};
+
+/* How the view is, as of its last step. */
+struct node_view_figures node_view_figures(struct node *node);
 
 /* The loop that all of this runs on. */
 uv_loop_t *node_loop(struct node *node);

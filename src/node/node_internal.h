@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "node/clock.h"
 #include "node/node.h"
+#include "node/view_lag.h"
 #include "replica/log_thread.h"
 
 /* One node_submit. */
@@ -71,8 +72,18 @@ struct read_list {
 struct reads {
     struct read_list waiting, ready; /* `ready` is filled and emptied at once. */
     uint32_t count;
-    uint64_t seen_index, seen_groups; /* When the list was last looked through. */
+    uint32_t view_count;                         /* Of them, those that wait for the view. */
+    uint64_t seen_index, seen_groups, seen_view; /* When the list was last looked through. */
     bool seen_recovered;
+};
+
+/* The view as the loop knows it. */
+struct node_view {
+    struct view *view; /* NULL: it is off, or not open yet. */
+    struct view_status status;
+    struct view_lag lag;
+    uint64_t noted_index; /* Last one that `lag` has. */
+    bool told_trouble;
 };
 
 struct node {
@@ -93,11 +104,13 @@ struct node {
     struct reads reads;
     struct pace pace;
     struct presence presence;
+    struct node_view view;
 
     uv_prepare_t prepare;
     uv_check_t check;
-    uv_async_t wake_log, wake_store;
+    uv_async_t wake_log, wake_store, wake_view;
     uv_timer_t raft_timer, due_timer, sweep_timer;
+    uv_timer_t hurry_timer; /* Turns the loop while somebody waits for the view. */
     uint32_t open_handles;
 
     uint64_t armed_due_ns; /* What due_timer waits for; 0 = nothing. */
@@ -147,6 +160,14 @@ void timers_sweep(uv_timer_t *timer);
 /* reads.c */
 void reads_wake(struct node *node);
 void reads_fail(struct node *node, const struct err *err);
+
+/* view.c */
+void node_view_open(struct node *node);
+void node_view_close(struct node *node);
+void node_view_take(struct node *node);
+void node_view_written(struct node *node);
+void node_view_turn(struct node *node);
+void node_view_cut(struct node *node);
 
 /* waiters.c */
 bool waiters_wait_for(const struct node *node, struct slice queue);

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define HURRY_MS 10 /* As long as the store makes somebody wait who is in a hurry. */
+
 struct waiting_read {
     struct node *node;
     struct waiting_read *next, *previous;
@@ -18,12 +20,22 @@ struct waiting_read {
     void *context;
 };
 
-static bool is_met(const struct node *node, const struct read_bound *bound, uint64_t groups)
+/* What was accepted before a linearizable read is applied by now; of the view, it wants that. */
+static bool is_met(const struct node *node, struct read_bound *bound, uint64_t groups)
 {
+    uint64_t index = core_mark(node->core).index;
+
     if (bound->linearizable && (!node->recovered || node->pipeline.groups_answered < groups)) {
         return false;
     }
-    return core_mark(node->core).index >= bound->min_index;
+    if (!bound->view || !node->options.view) {
+        return index >= bound->min_index;
+    }
+    if (bound->linearizable) {
+        bound->linearizable = false;
+        bound->min_index = index > bound->min_index ? index : bound->min_index;
+    }
+    return node->view.status.index >= bound->min_index;
 }
 
 static void append(struct read_list *list, struct waiting_read *read)
@@ -64,6 +76,10 @@ static void read_destroy(struct waiting_read *read)
 {
     take_out(read);
     read->node->reads.count--;
+    read->node->reads.view_count -= read->bound.view;
+    if (read->node->reads.view_count == 0) {
+        (void)uv_timer_stop(&read->node->hurry_timer);
+    }
     (void)uv_timer_stop(&read->timer);
     read->timer.data = read;
     uv_close((uv_handle_t *)&read->timer, on_timer_closed);
@@ -90,10 +106,18 @@ static enum err_code too_late(const struct node *node, const struct read_bound *
 static void on_waited_enough(uv_timer_t *timer)
 {
     struct waiting_read *read = timer->data;
-    struct err err;
+    struct err err = {0};
 
-    (void)too_late(read->node, &read->bound, &err);
+    if (!read->bound.soft) {
+        (void)too_late(read->node, &read->bound, &err);
+    }
     answer(read, &err);
+}
+
+/* The end of the turn does what there is to do. */
+static void on_hurry(uv_timer_t *timer)
+{
+    (void)timer;
 }
 
 enum err_code node_read_begin(struct node *node, const struct read_bound *bound,
@@ -101,17 +125,18 @@ enum err_code node_read_begin(struct node *node, const struct read_bound *bound,
                               struct err *err)
 {
     uint64_t groups = node->pipeline.groups_opened; /* What was accepted so far is in these. */
+    struct read_bound wanted = *bound;
     struct waiting_read *read;
 
     *ret_read = NULL;
-    if (is_met(node, bound, groups)) {
+    if (is_met(node, &wanted, groups)) {
         return ERR_NONE;
     }
     if (node->failure.code || node->draining || node->closing) {
         return node_refusal(node, err);
     }
     if (bound->wait_ms == 0) {
-        return too_late(node, bound, err);
+        return bound->soft ? ERR_NONE : too_late(node, bound, err);
     }
     if (node->reads.count >= READS_WAITING_MAX) {
         return err_set(err, ERR_BUSY, "%d reads are waiting", READS_WAITING_MAX);
@@ -121,9 +146,13 @@ enum err_code node_read_begin(struct node *node, const struct read_bound *bound,
         return err_set(err, ERR_NOMEM, "no memory for a read that waits");
     }
     *read = (struct waiting_read){
-        .node = node, .bound = *bound, .groups = groups, .done = done, .context = context};
+        .node = node, .bound = wanted, .groups = groups, .done = done, .context = context};
     append(&node->reads.waiting, read);
     node->reads.count++;
+    node->reads.view_count += wanted.view;
+    if (wanted.view) {
+        (void)uv_timer_start(&node->hurry_timer, on_hurry, HURRY_MS, HURRY_MS);
+    }
     (void)uv_timer_init(node->loop, &read->timer);
     read->timer.data = read;
     uv_update_time(node->loop);
@@ -144,11 +173,13 @@ static bool has_moved(struct node *node)
     struct reads *reads = &node->reads;
     uint64_t index = core_mark(node->core).index;
     uint64_t groups = node->pipeline.groups_answered;
+    uint64_t view = node->view.status.index;
     bool moved = index != reads->seen_index || groups != reads->seen_groups ||
-                 node->recovered != reads->seen_recovered;
+                 view != reads->seen_view || node->recovered != reads->seen_recovered;
 
     reads->seen_index = index;
     reads->seen_groups = groups;
+    reads->seen_view = view;
     reads->seen_recovered = node->recovered;
     return moved;
 }

@@ -120,6 +120,7 @@ void timers_sweep(uv_timer_t *timer)
     node->armed_due_ns = 0; /* The clock's speed may have changed since. */
     timers_arm(node);
     tell_evicted(node);
+    node_view_cut(node);
     if (persisted > node->log_cut_at) {
         replica_cut(node->replica, persisted);
         node->log_cut_at = persisted;

@@ -169,8 +169,7 @@ static const struct option rows[] = {
     {"cluster-tls-ca", GROUP_CLUSTER, NO(TEXT), "", .flags = OPTION_UNBUILT,
      .help = "authority of the members' certificates"},
 
-    {"view", GROUP_VIEW, NO(BOOL), "true", .flags = OPTION_IDLE,
-     .help = "keep the tables that lists and search read"},
+    {"view", GROUP_VIEW, BOOL(view), "true", .help = "keep the tables that lists and search read"},
     {"view-fts", GROUP_VIEW, NO(BOOL), "true", .flags = OPTION_IDLE,
      .help = "index payloads for full-text search"},
     {"jq-timeout", GROUP_VIEW, NO(DURATION), "1s", ANY_TIME, .flags = OPTION_IDLE,

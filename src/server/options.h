@@ -27,6 +27,7 @@ struct server_options {
     bool durable;
     bool lifecycle_events;
     bool docs_enabled;
+    bool view;
     bool compression;
     uint64_t events_max;
     uint64_t retention_ms;

@@ -136,6 +136,7 @@ static bool open_node(struct server *server, uint64_t files_max, struct refusal 
         .pending_max = (uint32_t)options->raft_max_pending,
         .claims_max = (uint32_t)options->raft_max_fetch_inflight,
         .store_files_max = files_for_store(files_max),
+        .view = options->view,
         .core = core_options(options),
         .env = env_system(),
     };

@@ -137,13 +137,15 @@ static enum err_code run_on_state(struct worker *worker, struct view_query *quer
 {
     const struct view_source *source = &worker->pool->options.source;
     struct view_reader reader;
+    enum err_code code;
 
     if (read_state(worker, &reader, err) || source->open(source->self, &reader.rows, err)) {
         return err->code;
     }
-    (void)query->run(query, &reader, err);
+    code = query->run(query, &reader, err);
     source->close(source->self, reader.rows);
-    return err->code;
+    err->code = code; /* What it could live with is no error. */
+    return code;
 }
 
 static enum err_code run_query(struct worker *worker, struct view_query *query, struct err *err)
