@@ -195,6 +195,10 @@ static enum err_code prepare(struct call *call, struct err *err)
             return err->code;
         }
     }
+    if (!http_query_is_good(call->input)) {
+        return err_reply(err, REPLY_VALIDATION_ERROR,
+                         "the query has a bad percent-escape or a NUL");
+    }
     return check_headers(call, err);
 }
 

@@ -12,6 +12,7 @@
 #define OUT_KEEP_MAX (256 * KIB) /* A larger reply buffer is given back. */
 #define OVER_LIMIT_MAX 256       /* Connections that hear a 503; more are closed at once. */
 #define LARGE_REPLY (64 * KIB)   /* Smaller ones are sent whatever the others hold. */
+#define WRITE_LOOKS_MAX 20       /* A reply is held for so many write time-outs at most. */
 
 #define TO(state) (1u << HTTP_CONNECTION_##state)
 static const uint8_t moves[HTTP_CONNECTION_STATE_COUNT] = {
@@ -161,6 +162,7 @@ static void send_out(struct http_connection *connection)
         buf_done(out);
     }
     if (sent == HTTP_SENT_LATER) {
+        connection->write_looks = 0;
         http_connection_move(connection, HTTP_CONNECTION_WRITING);
     } else {
         http_connection_sent(connection, sent == HTTP_SENT_ALL);
@@ -307,10 +309,12 @@ void http_connection_end(struct http_connection *connection)
     }
 }
 
-/* A client that takes a byte now and then is slow; one that takes none is gone. */
+/* A client that takes a byte now and then is slow; one that takes none is gone. One that is slow
+ * for ever holds memory that others want. */
 static void check_progress(struct http_connection *connection)
 {
-    if (http_send_progress(connection)) {
+    connection->write_looks++;
+    if (http_send_progress(connection) && connection->write_looks < WRITE_LOOKS_MAX) {
         set_deadline(connection, HTTP_DEADLINE_WRITE);
     } else {
         http_connection_close(connection);

@@ -45,7 +45,8 @@ struct http_connection {
     struct http_tls_session *tls; /* NULL: plain. */
     struct buf pending;           /* Read, but not parsed yet. */
     size_t pending_held;          /* What of it is counted in pool.memory_used. */
-    size_t unwritten_size;        /* At the last look of the write deadline. */
+    size_t untaken_size;          /* At the last look of the write deadline. */
+    uint32_t write_looks;         /* How often it has looked at this reply. */
     enum http_connection_state state;
     bool parsing;      /* A frame below is in the parser: it goes on when the state allows. */
     bool paused;       /* Not reading: too much is pending. */

@@ -64,6 +64,15 @@ static int hex_digit(uint8_t byte)
     return -1;
 }
 
+/* The byte of the escape at text[at], or -1. */
+static int escaped(struct slice text, size_t at)
+{
+    int high = text.size - at > 2 ? hex_digit(text.data[at + 1]) : -1;
+    int low = text.size - at > 2 ? hex_digit(text.data[at + 2]) : -1;
+
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
 /* Decodes into `text`, which has room for raw.size bytes; false for a bad escape or a NUL. */
 static bool decode(struct slice raw, bool plus_is_space, uint8_t *text, size_t *ret_size)
 {
@@ -73,13 +82,10 @@ static bool decode(struct slice raw, bool plus_is_space, uint8_t *text, size_t *
         int byte = raw.data[i];
 
         if (byte == '%') {
-            int high = raw.size - i > 2 ? hex_digit(raw.data[i + 1]) : -1;
-            int low = raw.size - i > 2 ? hex_digit(raw.data[i + 2]) : -1;
-
-            if (high < 0 || low < 0) {
+            byte = escaped(raw, i);
+            if (byte < 0) {
                 return false;
             }
-            byte = high * 16 + low;
             i += 2;
         } else if (byte == '+' && plus_is_space) {
             byte = ' ';
@@ -163,4 +169,16 @@ struct slice http_query_find(const struct http_input *input, const char *name)
         }
     }
     return slice_of(NULL, 0);
+}
+
+bool http_query_is_good(const struct http_input *input)
+{
+    struct slice query = input->query;
+
+    for (size_t i = 0; i < query.size; i++) {
+        if (query.data[i] == 0 || (query.data[i] == '%' && escaped(query, i) <= 0)) {
+            return false;
+        }
+    }
+    return true;
 }

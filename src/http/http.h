@@ -70,7 +70,8 @@ struct http_options {
     uint32_t connections_max;    /* 0 = 20,000; one more is answered 503 and closed. */
     uint64_t idle_timeout_ms;    /* 0 = 120 s between requests. */
     uint64_t request_timeout_ms; /* 0 = 30 s from the first byte to the last of a request. */
-    uint64_t write_timeout_ms;   /* 0 = 30 s in which a client must take bytes of its reply. */
+    uint64_t write_timeout_ms;   /* 0 = 30 s in which a client must take bytes of its reply; all
+                                    of it in 20 times that. */
     uint64_t open_timeout_ms;    /* 0 = 10 s for the TLS handshake. */
     size_t memory_max;           /* 0 = 512 MiB: what all requests and replies may hold together. */
     bool compression;            /* Replies in gzip for clients that want it. */
@@ -141,6 +142,9 @@ uint32_t http_header_count(const struct http_input *input, const char *name);
 /* A query parameter's value, percent- and plus-decoded into the arena; data NULL when absent or
  * malformed. */
 struct slice http_query_find(const struct http_input *input, const char *name);
+
+/* Whether all of the query decodes: without bad escapes and NUL bytes. */
+bool http_query_is_good(const struct http_input *input);
 
 /* Percent-decodes once into the arena ('+' stays). ERR_INVALID: a bad escape or a NUL byte. */
 enum err_code http_decode(struct slice raw, struct arena *arena, struct slice *ret_text,

@@ -7,7 +7,9 @@
 #include "base/limits.h"
 #include "http/server.h"
 
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #define PIECE_SIZE (64 * KIB)      /* Encrypted at a time. */
 #define TURN_SIZE_MAX (256 * KIB)  /* Encrypted for one connection in one turn of the loop. */
@@ -74,6 +76,21 @@ static struct unsent *make_unsent(struct http_connection *connection, struct sli
 
 static void on_written(uv_write_t *write, int status);
 
+/* Bytes that the client has not acknowledged: libuv's and the kernel's, which holds megabytes and
+ * asks for more only when a third of them is gone. */
+static size_t untaken(const struct http_connection *connection)
+{
+    size_t size = uv_stream_get_write_queue_size((const uv_stream_t *)&connection->tcp);
+    int held = 0;
+    int fd;
+
+    if (uv_fileno((const uv_handle_t *)&connection->tcp, &fd) == 0 &&
+        ioctl(fd, SIOCOUTQ, &held) == 0 && held > 0) {
+        size += (size_t)held;
+    }
+    return size;
+}
+
 /* Gives bytes of `unsent` to libuv. */
 static bool write_on(struct unsent *unsent, const uint8_t *bytes, size_t size)
 {
@@ -83,7 +100,7 @@ static bool write_on(struct unsent *unsent, const uint8_t *bytes, size_t size)
     if (uv_write(&unsent->write, (uv_stream_t *)&connection->tcp, &buffer, 1, on_written) != 0) {
         return false;
     }
-    connection->unwritten_size = size;
+    connection->untaken_size = untaken(connection);
     return true;
 }
 
@@ -125,7 +142,7 @@ static bool go_on(struct unsent *unsent)
     if (!write_cipher(unsent)) {
         return false;
     }
-    unsent->connection->unwritten_size = SIZE_MAX; /* The piece before it was progress. */
+    unsent->connection->untaken_size = SIZE_MAX; /* The piece before it was progress. */
     return true;
 }
 
@@ -285,9 +302,9 @@ bool http_send_line(struct http_connection *connection, const char *line)
 
 bool http_send_progress(struct http_connection *connection)
 {
-    size_t size = uv_stream_get_write_queue_size((uv_stream_t *)&connection->tcp);
-    bool progress = size < connection->unwritten_size;
+    size_t size = untaken(connection);
+    bool progress = size < connection->untaken_size;
 
-    connection->unwritten_size = size;
+    connection->untaken_size = size;
     return progress;
 }

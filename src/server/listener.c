@@ -78,6 +78,8 @@ bool listener_open(uv_loop_t *loop, const struct server_options *options, struct
         .connections_max = (uint32_t)options->max_connections,
         .idle_timeout_ms = options->idle_timeout_ms,
         .request_timeout_ms = options->request_timeout_ms,
+        .write_timeout_ms = options->write_timeout_ms,
+        .open_timeout_ms = options->handshake_timeout_ms,
         .memory_max = options->max_http_memory,
         .compression = options->compression,
         .tls_cert_path = text_or_null(options->tls_cert),

@@ -38,6 +38,8 @@ struct server_options {
     uint64_t shutdown_timeout_ms;
     uint64_t idle_timeout_ms;
     uint64_t request_timeout_ms;
+    uint64_t write_timeout_ms;
+    uint64_t handshake_timeout_ms;
     uint64_t max_payload_size;
     uint64_t max_body_size;
     uint64_t max_connections;

@@ -7,7 +7,7 @@ import json
 import os
 import re
 
-from harness import ROOT, check, eq, note, request_bytes
+from harness import ROOT, Failure, check, eq, note, request_bytes
 from test_hostile import NOBODY, WRONG, Shapes, run_rows
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -101,6 +101,8 @@ def path_rows(route):
 
 
 def query_rows(route):
+    for query in ("%zz", "x=%4", "x=a%00b"):
+        yield f"{route.name}?{query}", route.send(f"{route.target()}?{query}"), 400, "VALIDATION_ERROR"
     for query in ("consistency=eventual", "min_index=x", "min_index=-1", "min_index=18446744073709551616",
                   "wait_ms=10001", "wait_ms=1.5"):
         if query.partition("=")[0] in route.where("query"):
@@ -219,6 +221,24 @@ def test_there_are_at_least_200_rows_and_each_route_has_some(t):
     for route in routes(document):
         rows = [name for name in names if name.startswith(route.name)]
         check(len(rows) >= 2 + 8 * bool(route.body) + 9 * len(route.where("path")), f"{route.name}: {len(rows)} rows")
+
+
+def test_a_route_that_is_planted_is_noticed(t):
+    """Rows of a route that nobody wrote rows for: they are there, and they fail when it does not refuse what they send."""
+    document = description(t)
+    good = {name for rows in all_rows(document).values() for name, *_ in rows}
+    document["paths"]["/api/v1/planted/{job_id}"] = document["paths"]["/api/v1/ack/{job_id}"]
+    planted = [row for rows in all_rows(document).values() for row in rows if row[0] not in good]
+    check(len(planted) > 40, f"{len(planted)} rows")
+    check(all("/planted/" in name for name, *_ in planted), "rows of others changed")
+    try:
+        run_documented(t, planted)  # The server has no such route: 404 to all.
+    except Failure as failure:
+        wrong = int(re.match(r"(\d+) of ", str(failure)).group(1))
+    else:
+        wrong = 0
+    note(f"{wrong} of {len(planted)} rows of a planted route fail")
+    check(wrong * 10 > len(planted) * 8, f"only {wrong} of {len(planted)} rows fail")
 
 
 def test_methods_that_a_path_does_not_have(t):

@@ -1,13 +1,15 @@
 """Many clients, slow ones and greedy ones: whoever behaves is served meanwhile, and soon."""
 import gzip
+import json
 import os
+import re
 import resource
 import socket
-import ssl
 import time
 
 from certificates import Authority
-from harness import SLOW, Client, Closed, check, eq, note, request_bytes, wait_for
+from harness import SLOW, Closed, check, eq, note, request_bytes, wait_for
+from test_hostile import NOBODY
 
 ENQUEUE = "/api/v1/enqueue"
 GOOD = {"queue": "q"}
@@ -295,17 +297,36 @@ def test_refusals_carry_the_headers_of_every_reply(t):
 
 
 def test_head_and_options_everywhere(t):
-    """HEAD is answered as GET without a body on every read; OPTIONS is 200 and empty whatever the path."""
+    """HEAD is answered as GET without a body, on every path, whatever GET says; OPTIONS is 200 and empty. What is sent behind
+    them on the same connection is answered as well: a body that nobody announced would be taken for it."""
     server = t.server()
     c = t.client(server)
-    for path, item in c.ok("GET", "/openapi.json")["paths"].items():
-        target = path.replace("{job_id}", "job_0000000000000000000000000f").replace("{queue}", "none")
-        target = target.replace("{id}", "none")
-        reply = c.request("OPTIONS", target)
-        eq((reply.status, reply.body), (200, b""), path)
-        check_cors(reply, path)
-        if "get" in item and "{" not in target:
-            got, head = c.get(target), c.request("HEAD", target)
-            eq((head.status, head.body), (got.status, b""), path)
-            eq(head.headers.get("content-type"), got.headers.get("content-type"), path)
-            check(int(head.headers["content-length"]) > 0, f"{path}: {head.headers}")
+    for path in c.ok("GET", "/openapi.json")["paths"]:
+        target = re.sub(r"\{(\w+)\}", lambda match: NOBODY if match.group(1) == "job_id" else "none", path)
+        for headers in ({}, {"Content-Length": "0"}, {"Expect": "100-continue"}):
+            reply = c.request("OPTIONS", target, headers=headers)
+            eq((reply.status, reply.body), (200, b""), path)
+            check_cors(reply, path)
+        reply = c.request("OPTIONS", target, b"x" * 1000)
+        eq((reply.status, reply.body), (200, b""), f"{path} with a body")
+        got, head = c.get(target), c.request("HEAD", target)
+        eq((head.status, head.body), (got.status, b""), path)
+        for name in ("content-type", "allow", "vary"):
+            eq(head.headers.get(name), got.headers.get(name), f"{path}: {name}")
+        check(int(head.headers["content-length"]) > 0, f"{path}: {head.headers}")
+
+
+def test_expectations_are_met_or_refused_before_the_body(t):
+    """100 comes when the head is good; a head that is refused hears the refusal, and never 100."""
+    server = t.server()
+    body = json.dumps(GOOD).encode()
+    for what, headers, status in (("good", {}, 100), ("too large", {"Content-Length": "99999999"}, 413),
+                                  ("coded", {"Content-Encoding": "gzip"}, 415), ("no host", {"Host": "a b"}, 400)):
+        client = t.client(server)
+        head = request_bytes("POST", ENQUEUE, body, {"Expect": "100-continue", **headers})
+        client.send_raw(head[:head.index(b"\r\n\r\n") + 4])
+        client.fill()
+        check(client.buffer.startswith(b"HTTP/1.1 %d " % status), f"{what}: {client.buffer!r}")
+        if status == 100:
+            client.send_raw(body)
+            eq(client.receive().status, 201, what)

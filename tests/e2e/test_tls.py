@@ -128,9 +128,8 @@ def serial(port, context):
         client.close()
 
 
-def test_sighup_takes_a_new_certificate_without_a_dropped_request(t):
-    authority = Authority(t.directory("certificates"))
-    first, second = authority.pair("first"), authority.pair("second")
+def replaceable(authority):
+    """(paths, install): where a server's certificate and key are, and how to put others there."""
     used = (authority.path("used.pem"), authority.path("used.key"))
 
     def install(pair):
@@ -138,6 +137,108 @@ def test_sighup_takes_a_new_certificate_without_a_dropped_request(t):
             shutil.copy(source, target + ".new")
             os.replace(target + ".new", target)
 
+    return used, install
+
+
+def reload(server, word):
+    """SIGHUP, until the log has one more line with the word."""
+    before = server.log().count(word)
+    server.signal(signal.SIGHUP)
+    wait_for(f"one more of '{word}'", lambda: server.log().count(word) > before)
+
+
+def test_what_is_under_way_outlives_reloads(t):
+    """A poll, a half-sent request, replies that are half read, a connection that has not said hello: the certificate changes
+    below them, to a good one and to a bad one, and they go on."""
+    authority = Authority(t.directory("certificates"))
+    first, second = authority.pair("first"), authority.pair("second")
+    used, install = replaceable(authority)
+    install(first)
+    server, _ = secured(t, authority=authority, pair=used)
+    before = serial(server.port, server.tls)
+    poll, half, reader, idle, c = (t.client(server) for _ in range(5))
+    silent = socket.create_connection(("127.0.0.1", server.port))
+    job_id = c.enqueue("large", payload="x" * 250000)
+    idle.get("/healthz")
+    poll.send("POST", "/api/v1/fetch", {"queues": ["later"], "wait_ms": 60000})
+    data = request_bytes("POST", ENQUEUE, {"queue": "q"})
+    half.send_raw(data[:-5])
+    reader.send_raw(request_bytes("GET", f"/api/v1/jobs/{job_id}") * 40)
+    wait_for("the first bytes of 10 MB", lambda: reader.readable(0.1))
+    wait_for("a waiter", lambda: c.status()["waiters"] == 1)
+    install(second)
+    reload(server, "the TLS certificate was reloaded")
+    after = serial(server.port, server.tls)
+    check(after != before, "the certificate is the old one")
+    install((first[0], second[1]))
+    reload(server, "the TLS certificate stays the one before")
+    eq(serial(server.port, server.tls), after, "the certificate after a bad pair")
+    os.remove(used[1])
+    reload(server, "the TLS certificate stays the one before")
+    eq(serial(server.port, server.tls), after, "the certificate after a key that is missing")
+    check("used.key: No such file" in server.log(), server.log())
+    half.send_raw(data[-5:])
+    eq(half.receive().status, 201, "the half-sent request")
+    later = c.enqueue("later")
+    eq(poll.receive().json()["job_id"], later, "the poll")
+    for _ in range(40):
+        eq(reader.receive().json()["id"], job_id, "a reply that was not read yet")
+    eq(idle.get("/healthz").status, 200, "the idle one")
+    late = server.tls.wrap_socket(silent, server_hostname="localhost")
+    late.sendall(request_bytes("GET", "/healthz"))
+    check(late.recv(4096).startswith(b"HTTP/1.1 200"), "the silent one")
+    late.close()
+
+
+def test_reloads_under_a_storm_of_handshakes(t):
+    """Twenty reloads while others connect: each handshake gets one of the two certificates, whole, and none fails."""
+    authority = Authority(t.directory("certificates"))
+    pairs = [authority.pair("first"), authority.pair("second")]
+    used, install = replaceable(authority)
+    install(pairs[0])
+    server, _ = secured(t, authority=authority, pair=used)
+    stop, seen, wrong = threading.Event(), [], []
+
+    def connect():
+        while not stop.is_set():
+            try:
+                seen.append(serial(server.port, server.tls))
+            except OSError as error:
+                wrong.append(repr(error))
+
+    threads = [threading.Thread(target=connect) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(20):
+            count = len(seen)
+            install(pairs[(number + 1) % 2])
+            reload(server, "the TLS certificate was reloaded")
+            wait_for("a handshake", lambda: len(seen) > count + 1 or wrong)  # pylint: disable=cell-var-from-loop
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    eq(wrong, [], f"of {len(seen)} handshakes")
+    eq(len(set(seen)), 2, "certificates")
+    note(f"{len(seen)} handshakes and 20 reloads")
+
+
+def test_a_handshake_that_does_not_end_is_cut_off(t):
+    server, _ = secured(t, "--handshake-timeout", "300ms", "--idle-timeout", "60s")
+    silent = socket.create_connection(("127.0.0.1", server.port), timeout=20 * SLOW)
+    began = time.monotonic()
+    silent.sendall(b"\x16\x03\x01")
+    eq(silent.recv(4096), b"", "what a client hears that never says hello")
+    check(time.monotonic() - began < 5 * SLOW, f"after {time.monotonic() - began:.1f} s")
+    silent.close()
+    eq(t.client(server).get("/healthz").status, 200)
+
+
+def test_sighup_takes_a_new_certificate_without_a_dropped_request(t):
+    authority = Authority(t.directory("certificates"))
+    first, second = authority.pair("first"), authority.pair("second")
+    used, install = replaceable(authority)
     install(first)
     server, _ = secured(t, authority=authority, pair=used)
     context, before = server.tls, serial(server.port, server.tls)

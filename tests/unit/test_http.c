@@ -94,6 +94,27 @@ static const struct query_row query_rows[] = {
     {"a;b=1", "b", NULL},
 };
 
+/* Method: queries that decode, and those with one bad escape or NUL somewhere. */
+static void test_query_is_good(void **state)
+{
+    static const struct {
+        const char *query;
+        bool good;
+    } rows[] = {
+        {"", true},       {"a=b&c", true},    {"%41=%7a", true}, {"&&==", true},
+        {"a=%ff", true},  {"%", false},       {"a%4", false},    {"a=%4g", false},
+        {"a=%00", false}, {"x&%zz=1", false}, {"a=%-1", false},  {"a=%%41", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct http_input input = {.query = slice_text(rows[i].query)};
+
+        print_message("%s\n", rows[i].query);
+        assert_int_equal(http_query_is_good(&input), rows[i].good);
+    }
+}
+
 /* Method: each row looked up in a query of its own. */
 static void test_query_find(void **state)
 {
@@ -139,9 +160,8 @@ static void test_header_find(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_decode_no_memory),
-        cmocka_unit_test(test_query_find),
+        cmocka_unit_test(test_decode),        cmocka_unit_test(test_decode_no_memory),
+        cmocka_unit_test(test_query_is_good), cmocka_unit_test(test_query_find),
         cmocka_unit_test(test_header_find),
     };
 

@@ -297,6 +297,37 @@ static void test_reply_not_taken(void **state)
     world_destroy(world);
 }
 
+/* Method: a client that always takes a little is cut off all the same, after 20 write time-outs. */
+static void test_reply_taken_for_ever(void **state)
+{
+    struct world *world = world_create((struct http_options){.write_timeout_ms = 200});
+    static struct client client;
+    static uint8_t bite[16 * 1024];
+    uint64_t start_ms;
+    size_t total = 0;
+    ssize_t size = 1;
+
+    (void)state;
+    open_small(world, &client);
+    client_text(world, &client, "GET /big HTTP/1.1\r\n" H "\r\n");
+    WAIT_FOR(world, world->handled == 1);
+    start_ms = test_now_ms();
+    while (open_connections(world) > 0) {
+        assert_true(test_now_ms() - start_ms < WAIT_MS);
+        if (test_now_ms() - start_ms >= total / 1024) { /* At most 1 MB a second. */
+            size = recv(client.fd, bite, sizeof(bite), MSG_DONTWAIT);
+            total += size > 0 ? (size_t)size : 0;
+        }
+        step(world, NULL, 0);
+    }
+    print_message("cut off after %zu bytes and %llu ms\n", total,
+                  (unsigned long long)(test_now_ms() - start_ms));
+    assert_true(total > 0 && total < 8 * MIB);
+    client_close(&client);
+    check_alive(world);
+    world_destroy(world);
+}
+
 /* Method: a client that takes its 16 MiB in bites gets them all, though it takes longer than the
  * limit: the write deadline only wants progress. */
 static void test_reply_taken_slowly(void **state)
@@ -551,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_held_past_limits),
         cmocka_unit_test(test_reply_not_taken),
         cmocka_unit_test(test_reply_taken_slowly),
+        cmocka_unit_test(test_reply_taken_for_ever),
         cmocka_unit_test(test_gone),
         cmocka_unit_test(test_gone_answered_at_once),
         cmocka_unit_test(test_gone_by_reset),

@@ -1,4 +1,5 @@
 /* Replies that their clients do not take: together they hold no more than they may. */
+#include "http/send.h"
 #include "tests/unit/test_http_harness.h"
 
 #define H "Host: a\r\n"
@@ -60,10 +61,35 @@ static void test_replies_are_bounded(void **state)
     world_destroy(world);
 }
 
+/* Method: a client that takes some kilobytes of its 16 MiB: that is progress, though the kernel,
+ * which has megabytes of it, asks for nothing more; without them there is none. */
+static void test_little_is_progress(void **state)
+{
+    struct world *world = world_create((struct http_options){0});
+    static struct client client;
+    static uint8_t bite[128 * 1024];
+    struct http_connection *connection;
+
+    (void)state;
+    ask_big(world, &client, "GET");
+    WAIT_FOR(world, memory_used(world) > 8 * MIB);
+    connection = world->server->connections;
+    WAIT_FOR(world, !http_send_progress(connection)); /* Its receive buffer is full. */
+    for (int i = 0; i < 3; i++) {
+        assert_false(http_send_progress(connection));
+        assert_true(recv(client.fd, bite, sizeof(bite), 0) > 0);
+        WAIT_FOR(world, http_send_progress(connection));
+        WAIT_FOR(world, !http_send_progress(connection));
+    }
+    client_close(&client);
+    world_destroy(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies_are_bounded),
+        cmocka_unit_test(test_little_is_progress),
     };
 
     return cmocka_run_group_tests_name("http_send", tests, NULL, NULL);
