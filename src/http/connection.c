@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #define OUT_KEEP_MAX (256 * KIB) /* A larger reply buffer is given back. */
-#define OVER_LIMIT_MAX 256       /* Connections that hear a 503; more are closed at once. */
 #define LARGE_REPLY (64 * KIB)   /* Smaller ones are sent whatever the others hold. */
 #define WRITE_LOOKS_MAX 20       /* A reply is held for so many write time-outs at most. */
 
@@ -419,7 +418,7 @@ static void refuse_connection(struct http_connection *connection)
 
     server->refused_count++;
     connection->over_limit = true;
-    if (server->refused_count > OVER_LIMIT_MAX || connection->tls) {
+    if (server->refused_count > HTTP_REFUSED_MAX || connection->tls) {
         server->stats.refused_total++;
         http_connection_close(connection);
     } else {

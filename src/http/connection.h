@@ -45,6 +45,8 @@ struct http_connection {
     struct http_tls_session *tls; /* NULL: plain. */
     struct buf pending;           /* Read, but not parsed yet. */
     size_t pending_held;          /* What of it is counted in pool.memory_used. */
+    uint64_t turn_ms;             /* The turn in which ... */
+    uint32_t turn_handled;        /* ... so many of its requests were handled. */
     size_t untaken_size;          /* At the last look of the write deadline. */
     uint32_t write_looks;         /* How often it has looked at this reply. */
     enum http_connection_state state;

@@ -17,6 +17,10 @@
 struct http_server;
 struct http_request;
 
+/* Connections over connections_max that are told so at a time; more are closed without a word. So
+ * many files are open beside connections_max. */
+#define HTTP_REFUSED_MAX 64
+
 enum http_method {
     HTTP_GET,
     HTTP_HEAD,

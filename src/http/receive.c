@@ -53,6 +53,13 @@ static void invite_body(struct http_connection *connection)
     }
 }
 
+static void hand_over(struct http_connection *connection)
+{
+    connection->turn_handled++;
+    connection->server->turn.handled++;
+    http_connection_hand_over(connection);
+}
+
 /* Parses up to the end of one request and acts on it. */
 static size_t parse_one(struct http_connection *connection, const uint8_t *data, size_t size)
 {
@@ -70,7 +77,7 @@ static size_t parse_one(struct http_connection *connection, const uint8_t *data,
         }
         break;
     case HTTP_PARSED_COMPLETE:
-        http_connection_hand_over(connection);
+        hand_over(connection);
         break;
     case HTTP_PARSED_REFUSED:
         http_connection_refuse(connection, parser->request->refusal_status,
@@ -83,24 +90,29 @@ static size_t parse_one(struct http_connection *connection, const uint8_t *data,
     return used;
 }
 
-/* How many requests a connection may have in this turn. With many that pipeline, 64 of each would
- * make a turn so long that others wait for it. */
-static uint32_t share_of_turn(struct http_server *server)
+/* Whether the connection may have a request handled in this turn, in which its bytes may come in
+ * many pieces. With many that pipeline, 64 of each would make a turn so long that others wait. */
+static bool is_its_turn(struct http_connection *connection)
 {
-    return http_server_turn(server)->parsed < TURN_ALL_MAX ? TURN_REQUESTS_MAX : 1;
+    const struct http_turn *turn = http_server_turn(connection->server);
+    uint32_t most = turn->handled < TURN_ALL_MAX ? TURN_REQUESTS_MAX : 1;
+
+    if (connection->turn_ms != turn->at_ms) {
+        connection->turn_ms = turn->at_ms;
+        connection->turn_handled = 0;
+    }
+    return connection->turn_handled < most;
 }
 
 /* Parses until a request is under way, the bytes are used up or others are due; returns how many
  * bytes were used. */
 static size_t parse(struct http_connection *connection, const uint8_t *data, size_t size)
 {
-    struct http_server *server = connection->server;
     size_t used = 0;
 
     connection->parsing = true;
-    for (uint32_t i = 0; i < share_of_turn(server) && used < size && may_parse(connection); i++) {
+    while (used < size && may_parse(connection) && is_its_turn(connection)) {
         used += parse_one(connection, data + used, size - used);
-        server->turn.parsed++;
     }
     connection->parsing = false;
     return used;

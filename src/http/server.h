@@ -10,7 +10,7 @@
 struct http_turn {
     uint64_t at_ms;
     uint32_t accepted; /* Connections. */
-    uint32_t parsed;   /* Requests, whole or in part. */
+    uint32_t handled;  /* Requests. */
     uint64_t open_ns;  /* For TLS handshakes. */
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "http/http.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +19,9 @@ static uint64_t reserved(uint64_t files_max)
 
 uint64_t files_for_connections(uint64_t files_max)
 {
-    return files_max > FILES_RESERVED_MIN ? files_max - reserved(files_max) : 0;
+    uint64_t others = reserved(files_max) + HTTP_REFUSED_MAX;
+
+    return files_max > others ? files_max - others : 0;
 }
 
 /* Half of what is reserved: compactions and the log open files beside it. */
@@ -39,9 +42,9 @@ static void lower_connections(struct config *config, uint64_t files_max)
 
     log_write(asked ? LOG_WARN : LOG_INFO,
               "%s is %" PRIu64 ", not %" PRIu64 ": this process may open only %" PRIu64
-              " files (ulimit -n, or LimitNOFILE= of the unit), of which the store and the log "
-              "have %" PRIu64,
-              name, possible, *connections, files_max, files_max - possible);
+              " files (ulimit -n, or LimitNOFILE= of the unit), and %" PRIu64
+              " are for the store and the log",
+              name, possible, *connections, files_max, reserved(files_max));
     *connections = possible;
 }
 
@@ -63,7 +66,7 @@ bool files_prepare(struct config *config, struct refusal *refusal, uint64_t *ret
     if (files_for_connections(most) == 0) {
         return refuse(refusal, REFUSAL_FILES,
                       "this process may open %" PRIu64 " files, and needs more than %d", most,
-                      FILES_RESERVED_MIN);
+                      FILES_RESERVED_MIN + HTTP_REFUSED_MAX);
     }
     if (files_for_connections(most) < config->options.max_connections) {
         lower_connections(config, most);

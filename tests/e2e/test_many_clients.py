@@ -175,7 +175,7 @@ def test_a_flood_of_connections_is_turned_away(t):
                 heard += one.recv(4096).startswith(b"HTTP/1.1 503")
             except OSError:
                 pass  # Served, or turned away without a word.
-        check(heard >= 200, f"only {heard} of 1,900 were told why")
+        check(heard >= 50, f"only {heard} of 1,900 were told why")
     wait_for("room again", lambda: serves(server))
 
 
@@ -192,7 +192,7 @@ def serves(server):
 def test_a_flood_beyond_the_file_limit_leaves_the_store_its_files(t):
     server = t.fresh("--max-connections", "5000", wrap=("prlimit", "--nofile=700:700"))
     allow_files(3000)
-    check("max-connections is 444, not 5000: this process may open only 700 files" in server.log(), server.log())
+    check("max-connections is 380, not 5000: this process may open only 700 files" in server.log(), server.log())
     c = t.client(server)
     c.post(ENQUEUE, GOOD)
     with Crowd(server.port) as crowd:
@@ -200,6 +200,8 @@ def test_a_flood_beyond_the_file_limit_leaves_the_store_its_files(t):
             crowd.add()
         for _ in range(100):
             eq(c.post(ENQUEUE, {"queue": "q", "payload": "x" * 100000}).status, 201, "a write meanwhile")
+            files = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+            check(files < 700 - 128, f"{files} of 700 files are open")
     wait_for("room again", lambda: serves(server))
     eq(server.stop(), 0, "exit code")
     server.start()

@@ -184,12 +184,12 @@ def test_too_few_files(t):
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
 
-    refused(t, preexec=few, words=["may open 200 files, and needs more than 256", "LimitNOFILE"])
+    refused(t, preexec=few, words=["may open 200 files, and needs more than 320", "LimitNOFILE"])
 
 
 def test_few_files_lower_the_connections(t):
-    server = t.fresh("--max-connections", "5000", wrap=["prlimit", "--nofile=300:300"])
-    check(re.search(r" warn .*max-connections is 44, not 5000", server.log()), server.log())
+    server = t.fresh("--max-connections", "5000", wrap=["prlimit", "--nofile=400:400"])
+    check(re.search(r" warn .*max-connections is 80, not 5000", server.log()), server.log())
 
 
 def test_a_damaged_log_names_file_and_offset(t):

@@ -53,6 +53,44 @@ static void test_turns(void **state)
     world_destroy(world);
 }
 
+/* Method: a client whose requests fill libuv's reads just so: each read brings as many as may be
+ * handled at once, and there are many reads in one turn. They share what one connection may have.
+ */
+static void test_turns_of_many_reads(void **state)
+{
+    struct world *world = world_create((struct http_options){0});
+    static struct client greedy;
+    static char raw[2000 * 256];
+    char filler[256] = "";
+    size_t size = 0;
+    size_t longest = 0;
+    size_t before = 0;
+
+    (void)state;
+    memset(filler, 'x', 256 - strlen("GET /x HTTP/1.1\r\n" H "X: \r\n\r\n"));
+    while (size + 256 < sizeof(raw)) {
+        size += (size_t)snprintf(raw + size, sizeof(raw) - size,
+                                 "GET /x HTTP/1.1\r\n" H "X: %s\r\n\r\n", filler);
+    }
+    client_open(world, &greedy);
+    WAIT_FOR(world, http_server_stats(world->server).connections == 1);
+    for (size_t sent = 0; world->handled < size / 256;) {
+        ssize_t more =
+            sent < size ? send(greedy.fd, raw + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+
+        sent += more > 0 ? (size_t)more : 0;
+        (void)recv(greedy.fd, greedy.bytes, sizeof(greedy.bytes), MSG_DONTWAIT);
+        before = world->handled;
+        (void)uv_run(&world->loop, UV_RUN_NOWAIT);
+        longest = world->handled - before > longest ? world->handled - before : longest;
+    }
+    print_message("the longest turn had %zu requests\n", longest);
+    assert_true(longest <= 2 * 64); /* Of two milliseconds. */
+    client_close(&greedy);
+    settle(world);
+    world_destroy(world);
+}
+
 /* Method: a hundred clients pipeline fifty requests each; a turn of the loop is as long as all have
  * one and a few have many, not as all have fifty. */
 static void test_turns_of_many(void **state)
@@ -195,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_turns_of_many_reads),
         cmocka_unit_test(test_turns_of_many),
         cmocka_unit_test(test_blank_line_is_idle),
         cmocka_unit_test(test_bodies_are_bounded),

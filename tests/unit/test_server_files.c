@@ -18,7 +18,8 @@ static int quiet(void **state)
     return 0;
 }
 
-/* Connections leave an eighth, and 256 at least; the store holds half of that open. */
+/* Connections leave an eighth, and 256 at least, and 64 for those who are refused; the store holds
+ * half of the eighth open. */
 static void test_shares(void **state)
 {
     static const struct {
@@ -26,14 +27,14 @@ static void test_shares(void **state)
         uint32_t store;
     } rows[] = {
         {0, 0, 128},
-        {256, 0, 128},
-        {257, 1, 128},
-        {1024, 768, 128},
-        {2048, 1792, 128},
-        {4096, 3584, 256},
-        {65536, 57344, 4096},
-        {1048576, 917504, 65536},
-        {UINT64_MAX, UINT64_MAX - UINT64_MAX / 8, 1000000},
+        {320, 0, 128},
+        {321, 1, 128},
+        {1024, 704, 128},
+        {2048, 1728, 128},
+        {4096, 3520, 256},
+        {65536, 57280, 4096},
+        {1048576, 917440, 65536},
+        {UINT64_MAX, UINT64_MAX - UINT64_MAX / 8 - 64, 1000000},
     };
 
     (void)state;
@@ -61,14 +62,14 @@ static void test_prepare(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
     assert_true(files_prepare(&config, &refusal, &files_max));
     assert_int_equal(files_max, 4096);
-    assert_int_equal(config.options.max_connections, 3584);
+    assert_int_equal(config.options.max_connections, 3520);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
     assert_int_equal(now.rlim_cur, 4096); /* The soft limit is raised. */
-    now = (struct rlimit){.rlim_cur = 256, .rlim_max = 256};
+    now = (struct rlimit){.rlim_cur = 320, .rlim_max = 320};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0); /* There is no way back. */
     assert_false(files_prepare(&config, &refusal, &files_max));
     assert_int_equal(refusal.kind, REFUSAL_FILES);
-    assert_non_null(strstr(refusal.text, "may open 256 files, and needs more than 256"));
+    assert_non_null(strstr(refusal.text, "may open 320 files, and needs more than 320"));
     config_done(&config);
 }
 
