@@ -4,6 +4,8 @@ import json
 import os
 import re
 import resource
+import select
+import signal
 import socket
 import time
 
@@ -16,6 +18,7 @@ GOOD = {"queue": "q"}
 IDLE = 10000 if SLOW == 1 else 2000
 IDLE_TLS = 1000 if SLOW == 1 else 200
 PLAIN_KB_MAX = 3 * SLOW
+POLL_KB_MAX = 12 * SLOW
 TLS_KB_MAX = 40 * SLOW
 # The machine has few cores and the tests share them: these are not what the server can do, but what nobody may exceed.
 USUAL_MS = 20 * SLOW
@@ -53,6 +56,15 @@ class Crowd:
             one.sendall(data)
         self.sockets.append(one)
         return one
+
+    def ready(self):
+        """One that has something to read."""
+        poll = select.poll()
+        for one in self.sockets:
+            poll.register(one, select.POLLIN)
+        found = [number for number, _ in poll.poll(20000 * SLOW)]
+        check(found, "nobody has anything to read")
+        return next(one for one in self.sockets if one.fileno() == found[0])
 
     def close(self):
         for one in self.sockets:
@@ -102,6 +114,33 @@ def test_ten_thousand_idle_connections_disturb_nobody(t):
             one.sendall(request_bytes("GET", "/readyz"))
             check(one.recv(4096).startswith(b"HTTP/1.1 200"), "an idle one that wakes up")
     check_served(server, "after they have gone")
+
+
+def test_ten_thousand_waiting_polls_disturb_nobody(t):
+    allow_files(IDLE + 500)
+    server = t.fresh()
+    c = t.client(server)
+    served(server)
+    before = resident_kb(server)
+    with Crowd(server.port) as crowd:
+        for number in range(IDLE):
+            crowd.add(request_bytes("POST", "/api/v1/fetch", {"queues": [f"q{number % 100}"], "worker_id": f"w{number}",
+                                                              "hostname": "host", "wait_ms": 60000}))
+        wait_for("all to wait", lambda: c.status()["waiters"] == IDLE, 60)
+        each = (resident_kb(server) - before) / IDLE
+        note(f"{IDLE} waiting polls: {each:.2f} KB each")
+        check(each < POLL_KB_MAX, f"{each:.2f} KB a poll")
+        check_served(server, f"{IDLE} waiting polls")
+        job_id = c.enqueue("q7")
+        one = crowd.ready()
+        check(job_id.encode() in one.recv(4096), "the job")
+        crowd.sockets.remove(one)
+        began = time.monotonic()
+        server.signal(signal.SIGTERM)
+        answered = sum(one.recv(4096).startswith(b"HTTP/1.1 204") for one in crowd.sockets)
+        eq(answered, IDLE - 1, "polls that are answered at the end")
+        eq(server.wait_exit(), 0, "exit code")
+        note(f"all answered and the end: {(time.monotonic() - began) * 1000:.0f} ms")
 
 
 def test_a_thousand_idle_tls_connections(t):

@@ -1,5 +1,6 @@
 """An orderly end: waiting polls are answered, requests in flight are finished, nothing that was accepted is lost."""
 import signal
+import socket
 import threading
 import time
 
@@ -158,6 +159,47 @@ def test_a_client_that_does_not_finish_is_cut_off_after_the_timeout(t):
     took = time.monotonic() - began
     check(took < 5 * SLOW, f"{took:.1f} s")
     check("shutdown-timeout" in server.log() or took < 0.5, f"nothing is said of it:\n{server.log()}")
+
+
+def slow_reader(t, server, replies):
+    """A client with a small window that has asked for so many replies of 250 KB, and has the beginning of one."""
+    job_id = t.client(server).enqueue("large", payload="x" * 250000)
+    client = t.client(server)
+    client.socket = socket.socket()
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.socket.settimeout(client.timeout_s)
+    client.socket.connect(("127.0.0.1", server.port))
+    client.send_raw(request_bytes("GET", f"/api/v1/jobs/{job_id}") * replies)
+    wait_for("the beginning of a reply", lambda: client.readable(0.1))
+    return client, job_id
+
+
+def test_a_slow_reader_gets_its_reply_whole_during_the_end(t):
+    """What was begun is finished; a request behind it hears that the server ends, or nothing; never half a reply."""
+    server = t.fresh("--shutdown-timeout", "60s")
+    client, job_id = slow_reader(t, server, 40)
+    server.signal(signal.SIGTERM)
+    wait_for("the signal to be noticed", lambda: "stopping on SIGTERM" in server.log())
+    whole = 0
+    try:
+        while client.socket is not None:
+            reply = client.receive()
+            eq((reply.status, reply.json()["id"]), (200, job_id))
+            whole += 1
+    except Closed as closed:
+        eq(closed.partial, b"", "a reply that was cut")
+    check(whole >= 1, "no reply came")
+    eq(server.wait_exit(), 0, "exit code")
+    note(f"{whole} of 40 replies of 250 KB were finished")
+
+
+def test_a_reader_that_takes_nothing_is_cut_off_after_the_timeout(t):
+    server = t.fresh("--shutdown-timeout", "500ms")
+    slow_reader(t, server, 40)
+    began = time.monotonic()
+    eq(server.stop(), 0, "exit code")
+    check(time.monotonic() - began < 5 * SLOW, f"{time.monotonic() - began:.1f} s")
+    check("shutdown-timeout is over" in server.log(), server.log())
 
 
 def test_a_second_signal_ends_it_at_once(t):
