@@ -11,6 +11,7 @@
 
 #define OUT_KEEP_MAX (256 * KIB) /* A larger reply buffer is given back. */
 #define LARGE_REPLY (64 * KIB)   /* Smaller ones are sent whatever the others hold. */
+#define TURN_ENDS_MAX 256        /* Idle connections that end in one turn of the loop. */
 #define WRITE_LOOKS_MAX 20       /* A reply is held for so many write time-outs at most. */
 
 #define TO(state) (1u << HTTP_CONNECTION_##state)
@@ -282,14 +283,28 @@ static void tell_gone(struct http_connection *connection)
     }
 }
 
+/* Thousands that end at once, such as a proxy's, take turns: each costs some system calls. */
+static void end_idle(struct http_connection *connection)
+{
+    if (http_server_turn(connection->server)->ended++ < TURN_ENDS_MAX) {
+        http_connection_close(connection);
+    } else {
+        http_connection_next_turn(connection);
+    }
+}
+
 void http_connection_end(struct http_connection *connection)
 {
     connection->ended = true;
     switch (connection->state) {
     case HTTP_CONNECTION_OPENING:
-    case HTTP_CONNECTION_IDLE:
         if (connection->pending.size == 0) {
             http_connection_close(connection);
+        }
+        break;
+    case HTTP_CONNECTION_IDLE:
+        if (connection->pending.size == 0) {
+            end_idle(connection);
         }
         break;
     case HTTP_CONNECTION_READING:

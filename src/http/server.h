@@ -11,6 +11,7 @@ struct http_turn {
     uint64_t at_ms;
     uint32_t accepted; /* Connections. */
     uint32_t handled;  /* Requests. */
+    uint32_t ended;    /* Idle connections. */
     uint64_t open_ns;  /* For TLS handshakes. */
 };
 

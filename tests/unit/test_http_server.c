@@ -7,6 +7,7 @@
 #define H "Host: a\r\n"
 #define HOLD "GET /hold HTTP/1.1\r\n" H "\r\n"
 #define IDLE_COUNT 1000
+#define ENDS_TURN_MAX 512 /* A turn may begin in one millisecond and go on in the next. */
 #define FLOOD_COUNT 500
 #define FLOOD_TURN_MAX 65 /* The timer's, and 64 of the listener's. */
 #define IDLE_REQUEST "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello"
@@ -297,6 +298,34 @@ static void test_flood(void **state)
     world_destroy(world);
 }
 
+/* Method: a thousand idle clients leave at once; a turn of the loop closes some of their
+ * connections. */
+static void test_end_of_many(void **state)
+{
+    struct world *world = world_create((struct http_options){0});
+    static struct client clients[IDLE_COUNT];
+    uint64_t end = test_now_ms() + WAIT_MS;
+    uint32_t before = IDLE_COUNT;
+
+    (void)state;
+    for (size_t i = 0; i < IDLE_COUNT; i++) {
+        client_open(world, &clients[i]);
+        (void)uv_run(&world->loop, UV_RUN_NOWAIT);
+    }
+    WAIT_FOR(world, open_connections(world) == IDLE_COUNT);
+    for (size_t i = 0; i < IDLE_COUNT; i++) {
+        client_close(&clients[i]);
+    }
+    while (before > 0) {
+        assert_true(test_now_ms() < end);
+        (void)uv_run(&world->loop, UV_RUN_NOWAIT);
+        assert_true(before - open_connections(world) <= ENDS_TURN_MAX);
+        before = open_connections(world);
+    }
+    check_alive(world);
+    world_destroy(world);
+}
+
 /* Method: with no descriptor left, waiting connections are dropped, the loop does not spin, and the
  * server goes on when there are some again. */
 static void test_no_descriptors(void **state)
@@ -339,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_create_fails),
         cmocka_unit_test(test_stats),
         cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_end_of_many),
         cmocka_unit_test(test_no_descriptors),
     };
 
