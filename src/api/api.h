@@ -14,6 +14,7 @@ struct api_options {
     struct node *node;
     const char *node_name;       /* X-Corvo-Node. */
     uint64_t max_payload_size;   /* Of a job, bytes; 0 = as large as a body. */
+    uint64_t query_timeout_ms;   /* Of a search. */
     uint64_t metrics_queues_max; /* Queues with labels of their own in /metrics. */
     bool docs_enabled;
 };

@@ -17,6 +17,7 @@ struct api {
     struct route_count *route_counts;         /* One for each route. */
     struct bulk_read *bulk_first, *bulk_last; /* Under way, oldest first. */
     uint32_t bulk_reads;
+    uint32_t queries;    /* On the view, under way. */
     uint64_t started_us; /* Since 1970. */
     char headers[512];   /* On every reply. */
 };
@@ -38,6 +39,7 @@ enum route_body {
 enum route_flag {
     ROUTE_READS = 1 << 0,  /* Changes nothing although it is not a GET. */
     ROUTE_NO_KEY = 1 << 1, /* Takes no Idempotency-Key: lease tokens do that work. */
+    ROUTE_VIEW = 1 << 2,   /* Is answered by the view. */
 };
 
 struct route {
@@ -89,6 +91,7 @@ void reply_json(struct call *call, uint16_t status, const struct message *messag
                 const void *record);
 void reply_receipt(struct call *call, uint16_t status, const struct node_reply *reply);
 void reply_read(struct call *call, uint16_t status);
+void reply_view(struct call *call, uint16_t status, uint64_t view_index);
 void reply_error(struct call *call, const struct err *err);
 void reply_text(struct call *call, const char *content_type); /* What is in api->body, 200. */
 void error_body(struct buf *buf, const struct err *err, uint32_t retry_after_ms);
@@ -116,7 +119,7 @@ enum err_code query_number(struct slice text, const char *name, uint64_t max,
                            uint64_t value_default, uint64_t *ret_value, struct err *err) MUST_USE;
 void *record_create(struct call *call, const struct message *message, struct err *err);
 
-/* admin.c, operations.c, batches.c, fetch.c, reads.c, system.c */
+/* admin.c, operations.c, batches.c, fetch.c, reads.c, search.c, system.c */
 void handle_operation(struct call *call);
 void handle_enqueue(struct call *call);
 void handle_ack(struct call *call);
@@ -136,6 +139,8 @@ void handle_why_get(struct call *call);
 void handle_bulk_get(struct call *call);
 void handle_rebuild(struct call *call);
 void handle_queue_get(struct call *call);
+void handle_search(struct call *call);
+void handle_errors_get(struct call *call);
 void handle_info(struct call *call);
 void handle_healthz(struct call *call);
 void handle_readyz(struct call *call);

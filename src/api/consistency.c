@@ -45,10 +45,27 @@ static void client_gone(void *context)
     http_reply(call->request, &nothing);
 }
 
+/* What a view-backed read waits for: without a wish of its own, a moment for what is applied now.
+ */
+static void bind_view(struct call *call)
+{
+    struct read_bound *bound = &call->bound;
+
+    bound->view = true;
+    if (!bound->linearizable && bound->min_index == 0) {
+        bound->soft = true;
+        bound->min_index = core_mark(node_core(call->api->options.node)).index;
+        bound->wait_ms = READ_VIEW_WAIT_MS;
+    }
+}
+
 void consistency_wait(struct call *call)
 {
     struct err err;
 
+    if (call->route->flags & ROUTE_VIEW) {
+        bind_view(call);
+    }
     if (!call->bound.linearizable && call->bound.min_index == 0) {
         call->route->handle(call);
     } else if (node_read_begin(call->api->options.node, &call->bound, go_on, call, &call->waiting,

@@ -109,6 +109,18 @@ void reply_read(struct call *call, uint16_t status)
     send_body(call, status, headers);
 }
 
+/* The answer follows from the view, so its index is the one to tell. */
+void reply_view(struct call *call, uint16_t status, uint64_t view_index)
+{
+    char headers[700];
+
+    check_body(call, &status);
+    (void)snprintf(headers, sizeof(headers),
+                   "%sX-Corvo-Index: %" PRIu64 "\r\nX-Corvo-View-Index: %" PRIu64 "\r\n",
+                   call->api->headers, view_index, view_index);
+    send_body(call, status, headers);
+}
+
 void reply_text(struct call *call, const char *content_type)
 {
     send_as(call, 200, call->api->headers, content_type);

@@ -4,6 +4,7 @@
 #include "core/job.h"
 #include "core/queue.h"
 #include "core/why.h"
+#include "view/query.h"
 
 #define API "/api/v1"
 
@@ -59,6 +60,11 @@ static const struct route rows[] = {
     {POST(API "/jobs/bulk-get", ROLE_OPERATE, BODY_REQUIRED, 200), .request = &bulk_get_message,
      .reply = &bulk_get_reply_message, .flags = ROUTE_READS, .handle = handle_bulk_get,
      .help = "many jobs, whole; those that do not exist are left out"},
+    {POST(API "/jobs/search", ROLE_READ, BODY_OPTIONAL, 200), .request = &search_body_message,
+     .reply = &search_reply_message, .flags = ROUTE_READS | ROUTE_VIEW, .handle = handle_search,
+     .help = "the jobs that match all of some filters, page by page"},
+    {GET(API "/errors", ROLE_READ), .reply = &errors_reply_message, .flags = ROUTE_VIEW,
+     .handle = handle_errors_get, .help = "recorded errors, those that are alike as one"},
     {GET(API "/queues", ROLE_READ), .reply = &queue_object_message, .reply_list = true,
      .handle = handle_queues_get, .help = "all queues with their counters, by name"},
     {GET(API "/queues/{queue}", ROLE_READ), .reply = &queue_object_message,

@@ -104,6 +104,8 @@
 #define ERRORS_PERIOD_MS_DEFAULT (24 * UINT64_C(3600000))
 #define READ_WAIT_MS_DEFAULT 2000
 #define READ_WAIT_MS_MAX 10000
+#define READ_VIEW_WAIT_MS 1000 /* For the view to have what is applied. */
+#define QUERIES_MAX 64         /* Searches and the like, under way at a time. */
 #define REFUSAL_RETRY_MS_MIN 10
 #define REFUSAL_RETRY_MS_MAX 2000
 #define REQUEST_ARENA_MAX (64 * MIB)

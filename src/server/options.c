@@ -180,8 +180,8 @@ static const struct option rows[] = {
      .help = "how long a jq filter may run"},
     {"jq-memory", GROUP_VIEW, NO(SIZE), "128MiB", ANY_COUNT, .flags = OPTION_IDLE,
      .help = "memory that a jq filter may take"},
-    {"query-timeout", GROUP_VIEW, NO(DURATION), "5s", ANY_TIME, .flags = OPTION_IDLE,
-     .help = "how long a search may run"},
+    {"query-timeout", GROUP_VIEW, TIME(query_timeout_ms), "5s", RANGE(1, DURATION_MS_MAX),
+     .help = "how long a search may run, its wait for a turn included"},
 
     {"stream-max-inflight", GROUP_STREAMS, NO(COUNT), "2048", ANY_COUNT, .flags = OPTION_IDLE,
      .help = "jobs handed to one stream and not yet finished"},

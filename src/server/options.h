@@ -40,6 +40,7 @@ struct server_options {
     uint64_t request_timeout_ms;
     uint64_t write_timeout_ms;
     uint64_t handshake_timeout_ms;
+    uint64_t query_timeout_ms;
     uint64_t max_payload_size;
     uint64_t max_body_size;
     uint64_t max_connections;

@@ -163,6 +163,7 @@ static bool open_http(struct server *server, struct refusal *refusal)
         .node = server->node,
         .node_name = options->node_id,
         .max_payload_size = options->max_payload_size,
+        .query_timeout_ms = options->query_timeout_ms,
         .metrics_queues_max = options->metrics_max_queues,
         .docs_enabled = options->docs_enabled,
     };

@@ -14,6 +14,12 @@
 #define SLOTS (4 * ERROR_GROUPS_MAX) /* Of the table of groups. */
 #define MS_NS(ms_) ((ms_) * NS_PER_MS)
 
+struct errors_query {
+    struct page_query page;  /* First. */
+    struct errors_wish wish; /* With a queue of its own. */
+    struct errors_reply reply;
+};
+
 struct group {
     uint64_t fingerprint;
     uint64_t count;
@@ -107,7 +113,7 @@ static enum err_code add_error(struct run *run, const struct error *error, sqlit
         struct slice text = slice_text((const char *)sqlite3_column_text(statement, 5));
 
         group->last_ms = error->at_ms;
-        if (!arena_copy(&run->query->arena, text, &group->sample)) {
+        if (!arena_copy(&run->query->page.arena, text, &group->sample)) {
             return no_memory(err);
         }
     }
@@ -119,7 +125,7 @@ static enum err_code add_error(struct run *run, const struct error *error, sqlit
 
 static enum err_code prepare(struct run *run, sqlite3_stmt **ret_statement, struct err *err)
 {
-    struct slice queue = run->query->queue;
+    struct slice queue = run->query->wish.queue;
     char sql[1024];
 
     (void)snprintf(sql, sizeof(sql),
@@ -131,7 +137,7 @@ static enum err_code prepare(struct run *run, sqlite3_stmt **ret_statement, stru
     if (sql_prepare(run->reader->db, sql, ret_statement, err)) {
         return err->code;
     }
-    sql_bind(*ret_statement, 1, run->query->since_ms);
+    sql_bind(*ret_statement, 1, run->query->wish.since_ms);
     if (queue.size > 0) {
         sql_bind_text(*ret_statement, 2, queue);
     }
@@ -207,8 +213,8 @@ static enum err_code name_queue(struct run *run, uint64_t number, struct slice *
         code = sql_step(statement, &row, err);
     }
     if (!code && row &&
-        !arena_copy(&run->query->arena, slice_text((const char *)sqlite3_column_text(statement, 0)),
-                    ret_name)) {
+        !arena_copy(&run->query->page.arena,
+                    slice_text((const char *)sqlite3_column_text(statement, 0)), ret_name)) {
         code = no_memory(err);
     }
     (void)sqlite3_finalize(statement);
@@ -218,7 +224,7 @@ static enum err_code name_queue(struct run *run, uint64_t number, struct slice *
 static enum err_code show_lists(struct run *run, const struct group *group,
                                 struct error_group *shown, struct err *err)
 {
-    struct arena *arena = &run->query->arena;
+    struct arena *arena = &run->query->page.arena;
     struct slice *queues = arena_array(arena, group->queue_count, sizeof(*queues));
     struct slice *jobs = arena_array(arena, group->job_count, sizeof(*jobs));
 
@@ -244,8 +250,8 @@ static enum err_code show_lists(struct run *run, const struct group *group,
 static enum err_code show(struct run *run, struct err *err)
 {
     struct errors_query *query = run->query;
-    uint32_t count = run->group_count < query->limit ? run->group_count : query->limit;
-    struct error_group *shown = arena_array(&query->arena, count, sizeof(*shown));
+    uint32_t count = run->group_count < query->wish.limit ? run->group_count : query->wish.limit;
+    struct error_group *shown = arena_array(&query->page.arena, count, sizeof(*shown));
 
     if (!shown) {
         return no_memory(err);
@@ -253,7 +259,7 @@ static enum err_code show(struct run *run, struct err *err)
     qsort(run->groups, run->group_count, sizeof(*run->groups), by_count);
     for (uint32_t i = 0; i < count; i++) {
         const struct group *group = &run->groups[i];
-        char *text = arena_printf(&query->arena, "%016" PRIx64, group->fingerprint);
+        char *text = arena_printf(&query->page.arena, "%016" PRIx64, group->fingerprint);
 
         if (!text) {
             return no_memory(err);
@@ -271,9 +277,10 @@ static enum err_code show(struct run *run, struct err *err)
     }
     query->reply.groups = (struct list){.items = shown, .count = count};
     query->reply.view_index = run->reader->index;
+    query->page.view_index = run->reader->index;
     query->reply.incomplete = query->reply.incomplete || run->reader->incomplete;
-    json_write(&errors_reply_message, JSON_REST, &query->reply, &query->json);
-    return query->json.failed ? no_memory(err) : ERR_NONE;
+    json_write(&errors_reply_message, JSON_REST, &query->reply, &query->page.json);
+    return query->page.json.failed ? no_memory(err) : ERR_NONE;
 }
 
 /* --- Queries -------------------------------------------------------------------------------------
@@ -302,7 +309,7 @@ static enum err_code run_errors(struct view_query *self, struct view_reader *rea
     return code;
 }
 
-enum err_code errors_query_create(struct slice queue, struct errors_query **ret_query,
+enum err_code errors_query_create(const struct errors_wish *wish, struct page_query **ret_query,
                                   struct err *err)
 {
     struct errors_query *query = calloc(1, sizeof(*query));
@@ -310,22 +317,17 @@ enum err_code errors_query_create(struct slice queue, struct errors_query **ret_
     if (!query) {
         return no_memory(err);
     }
-    query->query.run = run_errors;
-    arena_init(&query->arena, ERROR_GROUPS_ARENA_MAX);
-    buf_init(&query->json, ERROR_GROUPS_ARENA_MAX);
-    if (!arena_copy(&query->arena, queue, &query->queue)) {
-        errors_query_destroy(query);
+    query->wish = *wish;
+    if (query->wish.limit > ERROR_GROUPS_SHOWN) {
+        query->wish.limit = ERROR_GROUPS_SHOWN;
+    }
+    query->page.query.run = run_errors;
+    arena_init(&query->page.arena, ERROR_GROUPS_ARENA_MAX);
+    buf_init(&query->page.json, ERROR_GROUPS_ARENA_MAX);
+    if (!arena_copy(&query->page.arena, wish->queue, &query->wish.queue)) {
+        page_query_destroy(&query->page);
         return no_memory(err);
     }
-    *ret_query = query;
+    *ret_query = &query->page;
     return ERR_NONE;
-}
-
-void errors_query_destroy(struct errors_query *query)
-{
-    if (query) {
-        arena_done(&query->arena);
-        buf_done(&query->json);
-        free(query);
-    }
 }

@@ -148,6 +148,8 @@ static void find_page(struct plan *plan)
     const struct search *search = plan->search;
 
     plan->page = plan->range;
+    plan->has_place = search->has_place;
+    plan->place = search->place;
     if (!search->has_place || search->body->sort != SEARCH_BY_CREATED_AT) {
         return;
     }
@@ -443,6 +445,7 @@ enum err_code plan_make(const struct search *search, sqlite3 *db, struct arena *
             return err->code;
         }
     }
+    plan.sorts = search->body->sort != SEARCH_BY_CREATED_AT && plan.drive != PLAN_COMPLETED;
     *ret_plan = plan;
     return ERR_NONE;
 }

@@ -36,6 +36,10 @@ struct plan {
     struct list parts;       /* uint64_t: the term tables, ascending. */
     struct slice terms;      /* The whole expression; empty = none. */
     struct slice hidden;     /* That of what jobs have no column for; empty = none. */
+    bool sorts;              /* A page is sorted, not read in order: then it is read in pieces, */
+    uint32_t rows_max;       /* of so many rows, */
+    bool has_place;          /* the next one from here on. */
+    struct search_place place;
 };
 
 /* A condition on `jobs` and `queues`: a clear or destroy takes a job at once, though its row goes

@@ -205,12 +205,12 @@ static void add_place(struct writer *writer)
     const struct search *search = writer->plan->search;
     int value, seq;
 
-    if (writer->purpose != PLAN_PAGE || !search->has_place ||
+    if (writer->purpose != PLAN_PAGE || !writer->plan->has_place ||
         search->body->sort == SEARCH_BY_CREATED_AT) {
         return;
     }
-    value = number(writer, search->place.value);
-    seq = number(writer, search->place.seq);
+    value = number(writer, writer->plan->place.value);
+    seq = number(writer, writer->plan->place.seq);
     (void)buf_printf(&writer->conditions, " AND (%s, jobs.seq) %s (?%d, ?%d)", value_of(writer),
                      search->body->order == SEARCH_ASC ? ">" : "<", value, seq);
 }
@@ -322,6 +322,10 @@ static void add_order(struct writer *writer)
         (void)buf_printf(&writer->sql, " ORDER BY 1 %s", order);
     } else {
         (void)buf_printf(&writer->sql, " ORDER BY 3 %s, 1 %s", order, order);
+    }
+    /* SQLite keeps no more rows than it has to give. */
+    if (writer->plan->sorts) {
+        (void)buf_printf(&writer->sql, " LIMIT ?%d", number(writer, writer->plan->rows_max));
     }
 }
 

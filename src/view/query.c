@@ -17,6 +17,14 @@
 #include <stdlib.h>
 
 #define QUEUES_KEPT 64
+#define PIECE_GROWTH 4 /* The next piece of a sorted page is larger. */
+
+struct search_query {
+    struct page_query page; /* First. */
+    struct search_body body;
+    struct search search;
+    struct search_reply reply; /* The end of the answer. */
+};
 
 /* A search while it runs. */
 struct run {
@@ -32,8 +40,9 @@ struct run {
         struct queue_row row;
     } queues[QUEUES_KEPT];
     uint32_t shown;
-    bool has_more;   /* There is a job behind the page. */
-    bool incomplete; /* The time is over. */
+    uint32_t rows_seen; /* Of the last statement. */
+    bool has_more;      /* There is a job behind the page. */
+    bool incomplete;    /* The time is over. */
     bool has_last;
     struct search_place last; /* Up to where the rows were looked at. */
 };
@@ -54,7 +63,7 @@ static enum err_code find_queue(struct run *run, uint64_t number, const struct q
     if (kept->number == number) {
         return ERR_NONE;
     }
-    rows.arena = &run->query->arena; /* It outlives the row. */
+    rows.arena = &run->query->page.arena; /* It outlives the row. */
     if (job_rows_get(&rows, TABLE_QUEUE, &key, &value, err)) {
         return err->code;
     }
@@ -182,7 +191,7 @@ static enum err_code examine(struct run *run, struct plan_row row, struct job *r
 static enum err_code show(struct run *run, const struct job *job, const struct queue_row *queue,
                           struct err *err)
 {
-    struct buf *reply = &run->query->json;
+    struct buf *reply = &run->query->page.json;
     struct job_object object;
 
     if (job_read_object(&run->rows, job, queue->name, &object, err)) {
@@ -196,7 +205,8 @@ static enum err_code show(struct run *run, const struct job *job, const struct q
 
 static bool is_full(const struct run *run)
 {
-    return run->shown >= run->query->search.limit || run->query->json.size >= SEARCH_REPLY_SIZE_MAX;
+    return run->shown >= run->query->search.limit ||
+           run->query->page.json.size >= SEARCH_REPLY_SIZE_MAX;
 }
 
 /* One row of the view; *ret_end when the page ends before it. */
@@ -221,13 +231,13 @@ static enum err_code take_row(struct run *run, struct plan_row row, bool *ret_en
     return ERR_NONE;
 }
 
-/* Steps through one statement. A time that is over is no error. */
+/* Steps through one statement. */
 static enum err_code take_rows(struct run *run, sqlite3_stmt *statement, bool *ret_end,
                                struct err *err)
 {
     bool row = true;
 
-    while (!*ret_end) {
+    for (run->rows_seen = 0; !*ret_end; run->rows_seen++) {
         if (sql_step(statement, &row, err)) {
             return err->code;
         }
@@ -244,23 +254,57 @@ static enum err_code take_rows(struct run *run, sqlite3_stmt *statement, bool *r
     return ERR_NONE;
 }
 
-static enum err_code find_page(struct run *run, struct err *err)
+static enum err_code run_statement(struct run *run, uint32_t n, bool *ret_end, struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum err_code code = plan_prepare(&run->plan, PLAN_PAGE, n, &statement, err);
+
+    if (!code) {
+        code = take_rows(run, statement, ret_end, err);
+    }
+    (void)sqlite3_finalize(statement);
+    return code;
+}
+
+/* Few of the rows do not match, as a rule, so the first piece is enough. */
+static enum err_code take_pieces(struct run *run, bool *ret_end, struct err *err)
+{
+    struct plan *plan = &run->plan;
+    enum err_code code;
+
+    plan->rows_max = run->query->search.limit + 1;
+    do {
+        code = run_statement(run, 0, ret_end, err);
+        plan->has_place = run->has_last;
+        plan->place = run->last;
+        plan->rows_max *= PIECE_GROWTH;
+    } while (!code && !*ret_end && run->rows_seen >= plan->rows_max / PIECE_GROWTH);
+    return code;
+}
+
+static enum err_code take_statements(struct run *run, struct err *err)
 {
     uint32_t count = plan_statements(&run->plan, PLAN_PAGE);
     enum err_code code = ERR_NONE;
     bool end = false;
 
-    (void)buf_add_text(&run->query->json, "{\"jobs\":[");
-    for (uint32_t n = 0; n < count && !end && !code; n++) {
-        sqlite3_stmt *statement = NULL;
-
-        code = plan_prepare(&run->plan, PLAN_PAGE, n, &statement, err);
-        if (!code) {
-            code = take_rows(run, statement, &end, err);
-        }
-        (void)sqlite3_finalize(statement);
+    if (run->plan.sorts && count > 0) {
+        return take_pieces(run, &end, err);
     }
-    (void)buf_add_byte(&run->query->json, ']');
+    for (uint32_t n = 0; n < count && !end && !code; n++) {
+        code = run_statement(run, n, &end, err);
+    }
+    return code;
+}
+
+/* A time that is over is no error. */
+static enum err_code find_page(struct run *run, struct err *err)
+{
+    enum err_code code;
+
+    (void)buf_add_text(&run->query->page.json, "{\"jobs\":[");
+    code = take_statements(run, err);
+    (void)buf_add_byte(&run->query->page.json, ']');
     if (code == ERR_TIMEOUT) {
         run->incomplete = true;
         run->has_more = run->has_last;
@@ -367,8 +411,9 @@ static enum err_code fill_reply(struct run *run, const struct total *total, stru
         .incomplete = run->incomplete || run->reader->incomplete,
         .view_index = run->reader->index,
     };
+    run->query->page.view_index = reply->view_index;
     if (run->has_more) {
-        reply->cursor = search_cursor(&run->query->search, run->last, &run->query->arena);
+        reply->cursor = search_cursor(&run->query->search, run->last, &run->query->page.arena);
     }
     return run->has_more && !reply->cursor.data
                ? err_set(err, ERR_NOMEM, "the search needs more memory than a request may use")
@@ -380,11 +425,11 @@ static enum err_code carry_out(struct run *run, struct err *err)
     struct search_query *query = run->query;
     struct total total;
 
-    if (!match_text_make(query->body.payload_contains, &query->arena, &run->payload) ||
-        !match_text_make(query->body.error_contains, &query->arena, &run->error)) {
+    if (!match_text_make(query->body.payload_contains, &query->page.arena, &run->payload) ||
+        !match_text_make(query->body.error_contains, &query->page.arena, &run->error)) {
         return err_set(err, ERR_NOMEM, "the search needs more memory than a request may use");
     }
-    if (plan_make(&query->search, run->reader->db, &query->arena, &run->plan, err) ||
+    if (plan_make(&query->search, run->reader->db, &query->page.arena, &run->plan, err) ||
         find_page(run, err) || find_total(run, &total, err)) {
         return err->code;
     }
@@ -408,51 +453,64 @@ static enum err_code run_search(struct view_query *self, struct view_reader *rea
     return code;
 }
 
-enum err_code search_query_create(struct slice body, struct search_query **ret_query,
-                                  struct err *err)
+/* The rest is an object of its own, whose brace becomes a comma. */
+static void finish_search(struct page_query *page, uint64_t duration_ms)
+{
+    struct search_query *query = (struct search_query *)page;
+    size_t size = page->json.size;
+
+    query->reply.duration_ms = duration_ms;
+    json_write(&search_rest_message, JSON_REST, &query->reply, &page->json);
+    if (!page->json.failed) {
+        page->json.data[size] = ',';
+    }
+}
+
+static enum err_code read_body(struct search_query *query, struct slice body, struct err *err)
+{
+    struct arena *arena = &query->page.arena;
+    struct slice copy;
+
+    if (body.size > SEARCH_BODY_MAX) {
+        return err_reply(err, REPLY_BODY_TOO_LARGE, "the body of a search has at most %zu bytes",
+                         (size_t)SEARCH_BODY_MAX);
+    }
+    if (!arena_copy(arena, body, &copy)) {
+        return err_set(err, ERR_NOMEM, "no memory for a search");
+    }
+    if (json_read(&search_body_message, JSON_REST, copy, arena, &query->body, err)) {
+        return err->code;
+    }
+    return search_check(&query->body, arena, &query->search, err);
+}
+
+enum err_code search_query_create(struct slice body, struct page_query **ret_query, struct err *err)
 {
     struct search_query *query = calloc(1, sizeof(*query));
-    struct slice copy;
 
     if (!query) {
         return err_set(err, ERR_NOMEM, "no memory for a search");
     }
-    query->query.run = run_search;
-    arena_init(&query->arena, SEARCH_ARENA_MAX);
-    buf_init(&query->json, SEARCH_REPLY_SIZE_MAX + SEARCH_ROW_MAX);
-    if (body.size > SEARCH_BODY_MAX) {
-        (void)err_reply(err, REPLY_BODY_TOO_LARGE, "the body of a search has at most %zu bytes",
-                        (size_t)SEARCH_BODY_MAX);
-        search_query_destroy(query);
+    query->page.query.run = run_search;
+    query->page.finish = finish_search;
+    arena_init(&query->page.arena, SEARCH_ARENA_MAX);
+    buf_init(&query->page.json, SEARCH_REPLY_SIZE_MAX + SEARCH_ROW_MAX);
+    if (read_body(query, body, err)) {
+        page_query_destroy(&query->page);
         return err->code;
     }
-    if (!arena_copy(&query->arena, body, &copy)) {
-        (void)err_set(err, ERR_NOMEM, "no memory for a search");
-        search_query_destroy(query);
-        return err->code;
-    }
-    if (json_read(&search_body_message, JSON_REST, copy, &query->arena, &query->body, err) ||
-        search_check(&query->body, &query->arena, &query->search, err)) {
-        search_query_destroy(query);
-        return err->code;
-    }
-    *ret_query = query;
+    *ret_query = &query->page;
     return ERR_NONE;
 }
 
-/* The rest is an object of its own, whose brace becomes a comma. */
-void search_query_finish(struct search_query *query, uint64_t duration_ms)
+void page_query_finish(struct page_query *query, uint64_t duration_ms)
 {
-    size_t size = query->json.size;
-
-    query->reply.duration_ms = duration_ms;
-    json_write(&search_rest_message, JSON_REST, &query->reply, &query->json);
-    if (!query->json.failed) {
-        query->json.data[size] = ',';
+    if (query->finish) {
+        query->finish(query, duration_ms);
     }
 }
 
-void search_query_destroy(struct search_query *query)
+void page_query_destroy(struct page_query *query)
 {
     if (query) {
         arena_done(&query->arena);

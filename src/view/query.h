@@ -9,7 +9,42 @@
 #include "view/search.h"
 #include "view/view.h"
 
-/* The answer to a search. */
+/* What a list on the view is: a search, groups of errors. */
+struct page_query {
+    struct view_query query; /* First: it is given out as this. */
+    struct arena arena;
+    struct buf json; /* The answer. */
+    uint64_t view_index;
+    void *context; /* The caller's. */
+    /* Ends what `run` wrote of the answer; NULL: it is whole. */
+    void (*finish)(struct page_query *query, uint64_t duration_ms);
+};
+
+/* Ends the answer, which is then in query->json. That has failed when there is no memory. After
+ * `done`. */
+void page_query_finish(struct page_query *query, uint64_t duration_ms);
+
+/* Takes NULL. Not between view_submit and `done`. */
+void page_query_destroy(struct page_query *query);
+
+/* A search, POST /jobs/search: reads and checks its body, which is copied. ERR_INVALID,
+ * ERR_UNSUPPORTED, ERR_TOO_LARGE, ERR_NOMEM; err->reply as json_read. Any thread. */
+enum err_code search_query_create(struct slice body, struct page_query **ret_query,
+                                  struct err *err) MUST_USE;
+
+struct errors_wish {
+    struct slice queue; /* Empty = all. It is copied. */
+    uint64_t since_ms;  /* Errors before that do not count. */
+    uint32_t limit;     /* Groups shown; above ERROR_GROUPS_SHOWN it is that. */
+};
+
+/* The groups of errors, GET /errors. ERR_NOMEM. Any thread. */
+enum err_code errors_query_create(const struct errors_wish *wish, struct page_query **ret_query,
+                                  struct err *err) MUST_USE;
+
+/* --- What the answers are ------------------------------------------------------------------------
+ */
+
 struct search_reply {
     struct list jobs; /* struct job_object: described, but written one by one. */
     uint64_t total;
@@ -20,29 +55,6 @@ struct search_reply {
     uint64_t view_index;
     uint64_t duration_ms;
 };
-
-/* A search: POST /jobs/search. */
-struct search_query {
-    struct view_query query; /* First: a query is given out as this. */
-    struct arena arena;
-    struct search_body body;
-    struct search search;
-    struct buf json;           /* The beginning of the answer, with its jobs; */
-    struct search_reply reply; /* and the rest of it. */
-};
-
-/* Reads and checks a body, which is copied. ERR_INVALID, ERR_UNSUPPORTED, ERR_TOO_LARGE, ERR_NOMEM;
- * err->reply as json_read. Any thread. */
-enum err_code search_query_create(struct slice body, struct search_query **ret_query,
-                                  struct err *err) MUST_USE;
-
-/* Ends the answer, which then is all in query->json: it fails when there is no memory. After
- * `done`.
- */
-void search_query_finish(struct search_query *query, uint64_t duration_ms);
-
-/* Takes NULL. Not between view_submit and `done`. */
-void search_query_destroy(struct search_query *query);
 
 /* Errors that are one kind of error (A16). */
 struct error_group {
@@ -60,24 +72,6 @@ struct errors_reply {
     bool incomplete;    /* The time was over, or there are too many groups: older errors lack. */
     uint64_t view_index;
 };
-
-/* The groups of errors: GET /errors. */
-struct errors_query {
-    struct view_query query; /* First. */
-    struct arena arena;
-    struct slice queue; /* Empty = all. A copy. */
-    uint64_t since_ms;  /* Errors before that do not count. The caller's. */
-    uint32_t limit;     /* Groups shown. The caller's. */
-    struct buf json;    /* The answer. */
-    struct errors_reply reply;
-};
-
-/* ERR_NOMEM. Any thread. */
-enum err_code errors_query_create(struct slice queue, struct errors_query **ret_query,
-                                  struct err *err) MUST_USE;
-
-/* Takes NULL. Not between view_submit and `done`. */
-void errors_query_destroy(struct errors_query *query);
 
 extern const struct message search_reply_message;
 extern const struct message job_summary_message; /* Of struct job_object. */

@@ -273,43 +273,42 @@ static void carry_out(struct search_fixture *fixture, struct view_query *query)
     }
 }
 
-enum err_code search_fixture_search(struct search_fixture *fixture, const char *json)
+/* Carries out a query, and takes it away. */
+static enum err_code answer(struct search_fixture *fixture, struct page_query *query)
 {
-    struct search_query *query;
-
     buf_clear(&fixture->reply);
-    fixture->err = (struct err){0};
-    if (search_query_create(slice_text(json), &query, &fixture->err)) {
-        return fixture->err.code;
-    }
     carry_out(fixture, &query->query);
     if (!fixture->err.code) {
-        search_query_finish(query, 7);
+        page_query_finish(query, 7);
         if (query->json.failed) {
             (void)err_set(&fixture->err, ERR_NOMEM, "no memory for the reply");
         }
         (void)buf_add_slice(&fixture->reply, buf_slice(&query->json));
     }
-    search_query_destroy(query);
+    page_query_destroy(query);
     return fixture->err.code;
+}
+
+enum err_code search_fixture_search(struct search_fixture *fixture, const char *json)
+{
+    struct page_query *query = NULL;
+
+    if (search_query_create(slice_text(json), &query, &fixture->err)) {
+        return fixture->err.code;
+    }
+    return answer(fixture, query);
 }
 
 enum err_code search_fixture_errors(struct search_fixture *fixture, const char *queue,
                                     uint64_t since_ms, uint32_t limit)
 {
-    struct errors_query *query;
+    struct errors_wish wish = {.queue = slice_text(queue), .since_ms = since_ms, .limit = limit};
+    struct page_query *query = NULL;
 
-    buf_clear(&fixture->reply);
-    fixture->err = (struct err){0};
-    if (errors_query_create(slice_text(queue), &query, &fixture->err)) {
+    if (errors_query_create(&wish, &query, &fixture->err)) {
         return fixture->err.code;
     }
-    query->since_ms = since_ms;
-    query->limit = limit;
-    carry_out(fixture, &query->query);
-    (void)buf_add_slice(&fixture->reply, buf_slice(&query->json));
-    errors_query_destroy(query);
-    return fixture->err.code;
+    return answer(fixture, query);
 }
 
 /* --- Beginning and end ---------------------------------------------------------------------------
