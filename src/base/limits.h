@@ -90,7 +90,8 @@
 #define SEARCH_TAGS_SIZE_MAX (64 * KIB) /* Of the JSON of one set of tags. */
 #define SEARCH_TEXT_MAX (4 * KIB)
 #define SEARCH_CURSOR_MAX 256
-#define SEARCH_COUNT_MAX 10000 /* Matches that are counted without being asked for. */
+#define SEARCH_COUNT_MAX 10000 /* Matches that are counted without being asked for, */
+#define SEARCH_COUNT_MS 25     /* and for how long. */
 #define SEARCH_BODY_MAX (1 * MIB)
 #define SEARCH_ARENA_MAX (8 * MIB)
 #define SEARCH_ROW_MAX (64 * MIB)        /* What is read of one job. */

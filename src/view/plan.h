@@ -51,6 +51,7 @@ struct plan_row {
     uint64_t seq;
     uint64_t created; /* ns. */
     uint64_t value;   /* What is sorted by; 0 = unset. */
+    uint32_t state;   /* As the view has it. */
 };
 
 /* How a search is carried out on this state of the view. `search` and `arena` must outlive the

@@ -222,7 +222,7 @@ static void add_leg(struct writer *writer, const char *seq, const char *source, 
         writer->purpose == PLAN_PAGE ? &writer->plan->page : &writer->plan->range;
 
     (void)buf_printf(&writer->sql,
-                     "%sSELECT %s, jobs.created, %s FROM %s CROSS JOIN queues ON "
+                     "%sSELECT %s, jobs.created, %s, jobs.state FROM %s CROSS JOIN queues ON "
                      "queues.id = jobs.queue WHERE %s AND %s BETWEEN %" PRIu64 " AND %" PRIu64,
                      writer->sql.size > 0 ? " UNION ALL " : "", seq, value_of(writer), source, own,
                      seq, range->first, range->last);
@@ -391,5 +391,6 @@ struct plan_row plan_row_of(sqlite3_stmt *statement)
         .seq = (uint64_t)sqlite3_column_int64(statement, 0),
         .created = (uint64_t)sqlite3_column_int64(statement, 1),
         .value = (uint64_t)sqlite3_column_int64(statement, 2),
+        .state = (uint32_t)sqlite3_column_int(statement, 3),
     };
 }

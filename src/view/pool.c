@@ -82,6 +82,16 @@ bool view_reader_is_late(const struct view_reader *reader)
     return is_late(reader->deadline);
 }
 
+void view_reader_hurry(struct view_reader *reader, uint64_t limit_ms)
+{
+    struct view_deadline *deadline = reader->deadline;
+    uint64_t at_ns = now_ns(deadline->pool) + limit_ms * NS_PER_MS;
+
+    if (deadline->at_ns == 0 || at_ns < deadline->at_ns) {
+        deadline->at_ns = at_ns;
+    }
+}
+
 static int on_progress(void *context)
 {
     return is_late(context);

@@ -38,6 +38,7 @@ struct run {
     struct kept_queue {
         uint64_t number; /* 0 = none. */
         struct queue_row row;
+        uint8_t name[QUEUE_NAME_MAX]; /* Of the row. */
     } queues[QUEUES_KEPT];
     uint32_t shown;
     uint32_t rows_seen; /* Of the last statement. */
@@ -56,15 +57,13 @@ static enum err_code find_queue(struct run *run, uint64_t number, const struct q
 {
     struct kept_queue *kept = &run->queues[number % QUEUES_KEPT];
     struct row_key key = number_row_key(number);
-    struct job_rows rows = run->rows;
     struct slice value;
 
     *ret_row = &kept->row;
     if (kept->number == number) {
         return ERR_NONE;
     }
-    rows.arena = &run->query->page.arena; /* It outlives the row. */
-    if (job_rows_get(&rows, TABLE_QUEUE, &key, &value, err)) {
+    if (job_rows_get(&run->rows, TABLE_QUEUE, &key, &value, err)) {
         return err->code;
     }
     if (!value.data) {
@@ -72,25 +71,31 @@ static enum err_code find_queue(struct run *run, uint64_t number, const struct q
         return ERR_NONE;
     }
     kept->number = 0;
-    if (protobuf_read(&queue_row_message, value, rows.arena, &kept->row, err)) {
+    if (protobuf_read(&queue_row_message, value, run->rows.arena, &kept->row, err) ||
+        kept->row.name.size > sizeof(kept->name)) {
         return err_set(err, ERR_CORRUPT, "the row of a queue does not decode");
     }
+    /* It outlives the arena of the row. */
+    memcpy(kept->name, kept->row.name.data, kept->row.name.size);
+    kept->row.name.data = kept->name;
     kept->number = number;
     return ERR_NONE;
 }
 
-/* The job's row, live or done; ret_job->state is JOB_NONE when there is none. */
-static enum err_code read_job(struct run *run, struct job_key job_key, struct job *ret_job,
-                              struct err *err)
+/* The job's row, live or done; ret_job->state is JOB_NONE when there is none. It is looked for
+ * first where the view says that it was. */
+static enum err_code read_job(struct run *run, const struct plan_row *row, struct row_key key,
+                              struct job *ret_job, struct err *err)
 {
-    struct row_key key = job_row_key(job_key);
+    bool was_done = job_state_is_terminal((enum job_state)row->state);
     struct slice value;
 
     ret_job->state = JOB_NONE;
-    if (job_rows_get(&run->rows, TABLE_JOB, &key, &value, err)) {
+    if (job_rows_get(&run->rows, was_done ? TABLE_DONE : TABLE_JOB, &key, &value, err)) {
         return err->code;
     }
-    if (!value.data && job_rows_get(&run->rows, TABLE_DONE, &key, &value, err)) {
+    if (!value.data &&
+        job_rows_get(&run->rows, was_done ? TABLE_JOB : TABLE_DONE, &key, &value, err)) {
         return err->code;
     }
     if (!value.data) {
@@ -99,18 +104,23 @@ static enum err_code read_job(struct run *run, struct job_key job_key, struct jo
     return job_row_read(row_key_slice(&key), value, run->rows.arena, ret_job, err);
 }
 
-/* As it is shown: without white space. */
-static enum err_code match_payload(struct run *run, const struct job *job, bool *ret_matches,
+/* As it is shown: without white space, and {} when the job has none of its own. Few payloads match,
+ * so they are looked at before the rest of the job. */
+static enum err_code match_payload(struct run *run, struct row_key key, bool *ret_matches,
                                    struct err *err)
 {
     struct slice payload;
     bool failed = false;
 
-    if (job_read_payload(&run->rows, job, &payload, err)) {
+    *ret_matches = true;
+    if (run->payload.lower.size == 0) {
+        return ERR_NONE;
+    }
+    if (job_rows_get(&run->rows, TABLE_PAYLOAD, &key, &payload, err)) {
         return err->code;
     }
     buf_clear(&run->compact);
-    json_write_compact(&run->compact, payload);
+    json_write_compact(&run->compact, payload.data ? payload : slice_text("{}"));
     *ret_matches = match_text_in(&run->payload, buf_slice(&run->compact), &failed);
     if (failed || run->compact.failed) {
         return err_set(err, ERR_NOMEM, "no memory to look at a payload");
@@ -147,11 +157,8 @@ static enum err_code match_more(struct run *run, const struct job *job, bool *re
             return err->code;
         }
     }
-    if (*ret_matches && run->error.lower.size > 0 && match_errors(run, job, ret_matches, err)) {
-        return err->code;
-    }
-    if (*ret_matches && run->payload.lower.size > 0) {
-        return match_payload(run, job, ret_matches, err);
+    if (*ret_matches && run->error.lower.size > 0) {
+        return match_errors(run, job, ret_matches, err);
     }
     return ERR_NONE;
 }
@@ -161,16 +168,20 @@ static enum err_code examine(struct run *run, struct plan_row row, struct job *r
                              const struct queue_row **ret_queue, struct err *err)
 {
     const struct plan *plan = &run->plan;
-    struct job_key key = {.time_ns = row.created, .seq = row.seq};
-    bool matches = false;
+    struct job_key job_key = {.time_ns = row.created, .seq = row.seq};
+    struct row_key key = job_row_key(job_key);
+    bool matches;
 
+    ret_job->state = JOB_NONE;
     arena_clear(&run->arena);
-    if (read_job(run, key, ret_job, err)) {
+    if (match_payload(run, key, &matches, err) ||
+        (matches && read_job(run, &row, key, ret_job, err))) {
         return err->code;
     }
     if (ret_job->state == JOB_NONE) {
         return ERR_NONE;
     }
+    matches = false;
     if (find_queue(run, ret_job->queue, ret_queue, err)) {
         return err->code;
     }
@@ -382,8 +393,9 @@ static enum err_code count_all(struct run *run, uint64_t max, struct total *ret_
     return code;
 }
 
-/* A page that begins at the start and has nothing behind it is a count already. Texts are not
- * looked for in more jobs than the page needs, unless all are to be counted. */
+/* A page that begins at the start and has nothing behind it is a count already. Counting may take a
+ * moment, and texts are not looked for in more jobs than the page needs, unless all are to be
+ * counted. What was not counted is at least what is shown. */
 static enum err_code find_total(struct run *run, struct total *ret_total, struct err *err)
 {
     const struct search *search = &run->query->search;
@@ -393,6 +405,9 @@ static enum err_code find_total(struct run *run, struct total *ret_total, struct
     if (whole || run->incomplete || (reads_texts(run) && !all)) {
         *ret_total = (struct total){.count = run->shown, .exact = whole};
         return ERR_NONE;
+    }
+    if (!all) {
+        view_reader_hurry(run->reader, SEARCH_COUNT_MS);
     }
     return count_all(run, all ? UINT64_MAX - 1 : SEARCH_COUNT_MAX, ret_total, err);
 }

@@ -106,6 +106,9 @@ struct view_reader {
  * between rows as well, since what is not SQL is not interrupted. Thread of the query. */
 bool view_reader_is_late(const struct view_reader *reader);
 
+/* Has the query's time be over after at most so long from now. Thread of the query. */
+void view_reader_hurry(struct view_reader *reader, uint64_t limit_ms);
+
 /* One query. The caller embeds this in a struct of its own, which must live until `done`. */
 struct view_query {
     struct view_query *next; /* The view's. */

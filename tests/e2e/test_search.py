@@ -194,12 +194,15 @@ def test_totals_are_bounded_unless_they_are_asked_for(t):
     c, q = t.client(), t.queue()
     for _ in range(2):
         c.ok("POST", "/api/v1/enqueue/batch", {"jobs": [{"queue": q}] * 5000}, 201)
-    like(search(c, {"queue": q, "limit": 1}, index_of(c)), {
-        "jobs": list, "total": 10000, "total_exact": True, "has_more": True, "cursor": str, "view_index": is_int,
-        "duration_ms": is_int})
+    page = search(c, {"queue": q, "limit": 1}, index_of(c))
+    like(page, {"jobs": list, "total": is_int, "total_exact": bool, "has_more": True, "cursor": str,
+                "view_index": is_int, "duration_ms": is_int})
+    # Counting that is not asked for ends after a moment, too.
+    check(page["total"] == 10000 if page["total_exact"] else 1 <= page["total"] <= 10000, f"{page}")
     c.ok("POST", "/api/v1/enqueue/batch", {"jobs": [{"queue": q}] * 3}, 201)
     page = search(c, {"queue": q, "limit": 1}, index_of(c))
-    eq((page["total"], page["total_exact"]), (10000, False))
+    eq(page["total_exact"], False)
+    check(1 <= page["total"] <= 10000, f"{page}")
     page = search(c, {"queue": q, "limit": 1, "count": "exact"})
     eq((page["total"], page["total_exact"]), (10003, True))
     page = search(c, {"queue": q, "limit": 1, "cursor": page["cursor"], "count": "exact"})

@@ -262,6 +262,29 @@ static void pages_have_every_job_once(void **state)
     expect_pages(world, "\"has_errors\":true", "a");
 }
 
+/* Method: more queues than are remembered, in an order that forgets each before it comes again. */
+static void many_queues_keep_their_names(void **state)
+{
+    struct world *world = *state;
+    struct json_walk walk;
+    struct slice name, job;
+    char want[32];
+    int count = 0;
+
+    for (int i = 0; i < 600; i++) {
+        (void)search_fixture_run(&world->fixture, "enqueue",
+                                 "{\"queue\":\"many-%d\",\"tags\":{\"many\":1}}", i % 200);
+    }
+    search_fixture_copy(&world->fixture);
+    must_search(world, "{\"tags\":{\"many\":1},\"order\":\"asc\",\"limit\":1000}");
+    walk = json_walk_of(json_member(reply_of(world), "jobs"));
+    for (; json_walk_next(&walk, &name, &job); count++) {
+        (void)snprintf(want, sizeof(want), "\"many-%d\"", count % 200);
+        assert_true(slice_is(json_member(job, "queue"), want));
+    }
+    assert_int_equal(count, 600);
+}
+
 /* Method: a new job and one that goes between two pages. */
 static void pages_are_stable_under_changes(void **state)
 {
@@ -469,17 +492,12 @@ int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(filters_leave_what_matches),
-        TEST(times_of_creation_are_exact),
-        TEST(pages_have_every_job_once),
-        TEST(pages_are_stable_under_changes),
-        TEST(rows_decide_when_the_view_is_behind),
-        TEST(hashes_that_lie_do_not_matter),
-        TEST(time_that_is_over_is_told),
-        TEST(failures_of_rows_are_told),
-        TEST(failures_of_memory_are_told),
-        TEST(damage_of_the_file_is_told),
-        TEST(errors_are_grouped),
+        TEST(filters_leave_what_matches),     TEST(times_of_creation_are_exact),
+        TEST(pages_have_every_job_once),      TEST(many_queues_keep_their_names),
+        TEST(pages_are_stable_under_changes), TEST(rows_decide_when_the_view_is_behind),
+        TEST(hashes_that_lie_do_not_matter),  TEST(time_that_is_over_is_told),
+        TEST(failures_of_rows_are_told),      TEST(failures_of_memory_are_told),
+        TEST(damage_of_the_file_is_told),     TEST(errors_are_grouped),
     };
 #undef TEST
 
