@@ -6,11 +6,13 @@
 #include "base/limits.h"
 #include "fuzz/codec.h"
 #include "fuzz/fuzz.h"
+#include "view/match.h"
 #include "view/plan.h"
 #include "view/schema.h"
 #include "view/sql.h"
 #include "wire/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define JOBS 40
@@ -122,6 +124,20 @@ static void try_codec(struct slice input)
     fuzz_expect(!why, "%s (%s)", why ? why : "", codec.err.text);
 }
 
+/* What stands behind a payload in JSON never gets longer by decoding, and is decoded then. */
+static void try_decode(const uint8_t *data, size_t size)
+{
+    uint8_t *bytes = malloc(size + 1);
+    struct slice once;
+
+    fuzz_expect(bytes != NULL, "no memory");
+    memcpy(bytes, data, size);
+    once = match_decode(bytes, size);
+    fuzz_expect(once.size <= size && once.data == bytes, "decoding made %zu bytes of %zu",
+                once.size, size);
+    free(bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct search_body body;
@@ -130,6 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = {0};
 
     try_codec(slice_of(data, size));
+    try_decode(data, size);
     arena_init(&arena, BYTES_MAX);
     if (json_read(&search_body_message, JSON_REST, slice_of(data, size), &arena, &body, &err) ||
         search_check(&body, &arena, &search, &err)) {

@@ -47,6 +47,83 @@ bool match_text_in(const struct match_text *text, struct slice bytes, bool *ret_
     return found;
 }
 
+/* --- Escapes -------------------------------------------------------------------------------------
+ */
+
+#define ESCAPE_SIZE 6 /* Of \u00e9. */
+
+/* The code unit of an escape; 0 when there is none. */
+static uint32_t unit_at(const uint8_t *json, size_t size)
+{
+    uint32_t unit = 0;
+
+    if (size < ESCAPE_SIZE || json[0] != '\\' || json[1] != 'u') {
+        return 0;
+    }
+    for (int i = 2; i < ESCAPE_SIZE; i++) {
+        uint8_t byte = lower_of(json[i]);
+
+        if (!(byte >= '0' && byte <= '9') && !(byte >= 'a' && byte <= 'f')) {
+            return 0;
+        }
+        unit = unit << 4 | (uint32_t)(byte <= '9' ? byte - '0' : byte - 'a' + 10);
+    }
+    return unit;
+}
+
+/* UTF-8 of a code point from 128 up: two to four bytes. */
+static size_t encode(uint32_t point, uint8_t *to)
+{
+    size_t count = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    static const uint8_t heads[] = {[2] = 0xc0, [3] = 0xe0, [4] = 0xf0};
+
+    for (size_t i = count - 1; i > 0; i--) {
+        to[i] = (uint8_t)(0x80 | (point & 0x3f));
+        point >>= 6;
+    }
+    to[0] = (uint8_t)(heads[count] | point);
+    return count;
+}
+
+/* How many bytes stand for the character that is escaped here; 0 when they stay as they are. */
+static size_t decode_at(const uint8_t *json, size_t size, uint32_t *ret_point)
+{
+    uint32_t high = unit_at(json, size);
+    uint32_t low;
+
+    *ret_point = high;
+    if (high < 0x80 || (high >= 0xdc00 && high < 0xe000)) {
+        return 0;
+    }
+    if (high < 0xd800 || high >= 0xe000) {
+        return ESCAPE_SIZE;
+    }
+    low = unit_at(json + ESCAPE_SIZE, size - ESCAPE_SIZE);
+    *ret_point = 0x10000 + ((high - 0xd800) << 10 | (low & 0x3ff));
+    return low >= 0xdc00 && low < 0xe000 ? 2 * ESCAPE_SIZE : 0;
+}
+
+struct slice match_decode(uint8_t *json, size_t size)
+{
+    size_t from = 0, to = 0;
+
+    while (from < size) {
+        uint32_t point;
+        size_t taken = json[from] == '\\' ? decode_at(json + from, size - from, &point) : 0;
+
+        if (taken > 0) {
+            to += encode(point, json + to);
+            from += taken;
+            continue;
+        }
+        if (json[from] == '\\' && from + 1 < size) {
+            json[to++] = json[from++]; /* What it escapes is no beginning of an escape. */
+        }
+        json[to++] = json[from++];
+    }
+    return slice_of(json, to);
+}
+
 /* --- Columns -------------------------------------------------------------------------------------
  */
 

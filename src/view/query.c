@@ -104,8 +104,8 @@ static enum err_code read_job(struct run *run, const struct plan_row *row, struc
     return job_row_read(row_key_slice(&key), value, run->rows.arena, ret_job, err);
 }
 
-/* As it is shown: without white space, and {} when the job has none of its own. Few payloads match,
- * so they are looked at before the rest of the job. */
+/* As it means to be: without white space and escapes of what is not ASCII, and {} when the job has
+ * none of its own. Few payloads match, so they are looked at before the rest of the job. */
 static enum err_code match_payload(struct run *run, struct row_key key, bool *ret_matches,
                                    struct err *err)
 {
@@ -121,7 +121,8 @@ static enum err_code match_payload(struct run *run, struct row_key key, bool *re
     }
     buf_clear(&run->compact);
     json_write_compact(&run->compact, payload.data ? payload : slice_text("{}"));
-    *ret_matches = match_text_in(&run->payload, buf_slice(&run->compact), &failed);
+    *ret_matches =
+        match_text_in(&run->payload, match_decode(run->compact.data, run->compact.size), &failed);
     if (failed || run->compact.failed) {
         return err_set(err, ERR_NOMEM, "no memory to look at a payload");
     }

@@ -77,8 +77,8 @@ def matches(job, wish):
 
 
 def payload_text(job):
-    """As the tests send it: without white space, all that is not ASCII escaped."""
-    return json.dumps(job["payload"], separators=(",", ":"))
+    """Without white space, and with characters as themselves however they were sent."""
+    return json.dumps(job["payload"], separators=(",", ":"), ensure_ascii=False)
 
 
 def errors_of(job):

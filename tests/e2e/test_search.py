@@ -1,6 +1,7 @@
 """Searches and groups of errors against an independent oracle; what a search refuses; what hostile values do not do."""
 import json
 import os
+import sqlite3
 import time
 
 import search_oracle as oracle
@@ -308,6 +309,16 @@ def test_a_cursor_is_of_one_sort_and_order(t):
 # --- Hostile values --------------------------------------------------------------------------------------------------
 
 
+def view_file(server):
+    """What the view's file is when another program reads it: its tables, and whether it is whole."""
+    db = sqlite3.connect(f"file:{server.data_dir}/view/view.sqlite?mode=ro", uri=True)
+    try:
+        tables = db.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
+        return tables, db.execute("SELECT count(*) FROM jobs").fetchone(), db.execute("PRAGMA integrity_check").fetchall()
+    finally:
+        db.close()
+
+
 HOSTILE = ["'", "''", '"', "`", "%", "_", "\\", ";", "--", "/*", "') OR 1=1 --", "'; DROP TABLE jobs; --",
            '"; DELETE FROM jobs; --', "$.a') OR (1=1", "* OR *", "a AND b", "NEAR(a b)", "t:*", "^a", "(", ")", "?1",
            ":a", "@a", "$a", "\u0000", "\ud7ff", "\uffff", "é", "💥", "\n", "\r\n", "\t", "x" * 250, "NULL", "0",
@@ -338,6 +349,8 @@ def test_hostile_values_of_every_filter_are_only_values(t):
     job_id = c.enqueue(q, payload={"it's": "100%"}, tags={"a": "b"})
     index = index_of(c)
     before = search(c, {"queue": q}, index)["jobs"]
+    file_before = view_file(server)
+    eq(file_before[2], [("ok",)], "the view's file")
     texts = ["queue", "payload_contains", "error_contains", "error_fingerprint", "unique_key", "batch_id", "worker_id",
              "parent_id", "chain_id", "schedule_id", "job_id_prefix", "cursor", "sort", "order", "count", "hold_kind",
              "created_after", "held_before", "priority"]
@@ -352,6 +365,7 @@ def test_hostile_values_of_every_filter_are_only_values(t):
     eq(ids(search(c, {"queue": q, "payload_contains": "100%"})), [job_id])
     eq(ids(search(c, {"queue": q, "payload_contains": "1_0%"})), [])
     eq(search(c, {"queue": q})["jobs"], before, "the jobs afterwards")
+    eq(view_file(server), file_before, "the view's file afterwards")
     eq(c.get("/readyz").status, 200)
 
 

@@ -4,6 +4,8 @@
 #include "core/job.h"
 #include "tests/unit/alloc_faults.h"
 #include "tests/unit/search_fixture.h"
+#include "tests/unit/sql_faults.h"
+#include "view/match.h"
 #include "wire/json.h"
 #include "wire/json_look.h"
 
@@ -190,6 +192,38 @@ static void filters_leave_what_matches(void **state)
     expect(world, json, "d");
     (void)snprintf(json, sizeof(json), "{\"job_id_prefix\":\"%.10s\"}", id_of(world, 'd'));
     expect(world, json, "ihgfedcba");
+}
+
+/* Method: escapes of all lengths, halves of pairs, escaped backslashes, what is cut off. */
+static void escapes_are_characters(void **state)
+{
+    static const char *const rows[][2] = {
+        {"", ""},
+        {"a", "a"},
+        {"\\u00e9", "\xc3\xa9"},
+        {"x\\u00E9\\u20acy", "x\xc3\xa9\xe2\x82\xacy"},
+        {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"},
+        {"\\ud83d\\u0041", "\\ud83d\\u0041"},
+        {"\\ude00", "\\ude00"},
+        {"\\u0041\\n\\\"", "\\u0041\\n\\\""},
+        {"\\\\u00e9", "\\\\u00e9"},
+        {"\\u00e", "\\u00e"},
+        {"\\", "\\"},
+        {"\\ud83d\\u", "\\ud83d\\u"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        uint8_t bytes[64];
+        size_t size = strlen(rows[i][0]);
+        struct slice found;
+
+        memcpy(bytes, rows[i][0], size);
+        found = match_decode(bytes, size);
+        if (!slice_is(found, rows[i][1])) {
+            fail_msg("%s became %.*s", rows[i][0], (int)found.size, (const char *)found.data);
+        }
+    }
 }
 
 /* Method: bounds on creation between, at and beyond jobs. */
@@ -435,6 +469,38 @@ static void failures_of_memory_are_told(void **state)
     expect(world, json, "a");
 }
 
+/* Method: the n-th read of the file fails, for all n, each time on a new connection; afterwards all
+ * is as before. */
+static void failures_of_the_file_are_told(void **state)
+{
+    static const char json[] =
+        "{\"has_errors\":true,\"tags\":{\"k\":\"v\"},\"sort\":\"started_at\"}";
+    struct world *world = *state;
+    int failures = 0;
+
+    sql_faults_install();
+    for (int at = 1;; at++) {
+        enum err_code code;
+
+        view_pool_set(world->fixture.pool, VIEW_POOL_SHUT);
+        view_pool_set(world->fixture.pool, VIEW_POOL_OPEN);
+        atomic_store(&sql_faults_read_at, at);
+        code = search_fixture_search(&world->fixture, json);
+        if (atomic_exchange(&sql_faults_read_at, 0) > 0) {
+            assert_int_equal(code, ERR_NONE);
+            break;
+        }
+        failures++;
+        if (code != ERR_IO && code != ERR_BUSY) {
+            fail_msg("read %d: code %d, %s", at, code, world->fixture.err.text);
+        }
+    }
+    assert_true(failures > 5);
+    expect(world, json, "a");
+    view_pool_set(world->fixture.pool, VIEW_POOL_SHUT);
+    sql_faults_remove();
+}
+
 /* Method: a file that is cut off in the middle, one that is none, and none at all. */
 static void damage_of_the_file_is_told(void **state)
 {
@@ -492,12 +558,13 @@ int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(filters_leave_what_matches),     TEST(times_of_creation_are_exact),
-        TEST(pages_have_every_job_once),      TEST(many_queues_keep_their_names),
-        TEST(pages_are_stable_under_changes), TEST(rows_decide_when_the_view_is_behind),
-        TEST(hashes_that_lie_do_not_matter),  TEST(time_that_is_over_is_told),
-        TEST(failures_of_rows_are_told),      TEST(failures_of_memory_are_told),
-        TEST(damage_of_the_file_is_told),     TEST(errors_are_grouped),
+        TEST(filters_leave_what_matches),          cmocka_unit_test(escapes_are_characters),
+        TEST(times_of_creation_are_exact),         TEST(pages_have_every_job_once),
+        TEST(many_queues_keep_their_names),        TEST(pages_are_stable_under_changes),
+        TEST(rows_decide_when_the_view_is_behind), TEST(hashes_that_lie_do_not_matter),
+        TEST(time_that_is_over_is_told),           TEST(failures_of_rows_are_told),
+        TEST(failures_of_memory_are_told),         TEST(failures_of_the_file_are_told),
+        TEST(damage_of_the_file_is_told),          TEST(errors_are_grouped),
     };
 #undef TEST
 
