@@ -32,9 +32,13 @@ static void answer_error(struct call *call, const struct err *err)
 static void answer(struct call *call, struct page_query *query)
 {
     struct api *api = call->api;
+    struct page_figures figures = {
+        .duration_ms = (uv_hrtime() - call->input->started_ns) / NS_PER_MS,
+        .lag_ms = node_view_figures(api->options.node).lag_ms,
+    };
     struct buf body = api->body;
 
-    page_query_finish(query, (uv_hrtime() - call->input->started_ns) / NS_PER_MS);
+    page_query_finish(query, &figures);
     api->body = query->json;
     api->body.size_max = body.size_max;
     query->json = body;

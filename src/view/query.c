@@ -470,12 +470,13 @@ static enum err_code run_search(struct view_query *self, struct view_reader *rea
 }
 
 /* The rest is an object of its own, whose brace becomes a comma. */
-static void finish_search(struct page_query *page, uint64_t duration_ms)
+static void finish_search(struct page_query *page, const struct page_figures *figures)
 {
     struct search_query *query = (struct search_query *)page;
     size_t size = page->json.size;
 
-    query->reply.duration_ms = duration_ms;
+    query->reply.duration_ms = figures->duration_ms;
+    query->reply.view_lag_ms = figures->lag_ms;
     json_write(&search_rest_message, JSON_REST, &query->reply, &page->json);
     if (!page->json.failed) {
         page->json.data[size] = ',';
@@ -519,10 +520,10 @@ enum err_code search_query_create(struct slice body, struct page_query **ret_que
     return ERR_NONE;
 }
 
-void page_query_finish(struct page_query *query, uint64_t duration_ms)
+void page_query_finish(struct page_query *query, const struct page_figures *figures)
 {
     if (query->finish) {
-        query->finish(query, duration_ms);
+        query->finish(query, figures);
     }
 }
 

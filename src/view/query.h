@@ -9,6 +9,12 @@
 #include "view/search.h"
 #include "view/view.h"
 
+/* What an answer says of its making. */
+struct page_figures {
+    uint64_t duration_ms; /* How long it took. */
+    uint64_t lag_ms;      /* Since when something is done that the view does not show. */
+};
+
 /* What a list on the view is: a search, groups of errors. */
 struct page_query {
     struct view_query query; /* First: it is given out as this. */
@@ -17,12 +23,12 @@ struct page_query {
     uint64_t view_index;
     void *context; /* The caller's. */
     /* Ends what `run` wrote of the answer; NULL: it is whole. */
-    void (*finish)(struct page_query *query, uint64_t duration_ms);
+    void (*finish)(struct page_query *query, const struct page_figures *figures);
 };
 
 /* Ends the answer, which is then in query->json. That has failed when there is no memory. After
  * `done`. */
-void page_query_finish(struct page_query *query, uint64_t duration_ms);
+void page_query_finish(struct page_query *query, const struct page_figures *figures);
 
 /* Takes NULL. Not between view_submit and `done`. */
 void page_query_destroy(struct page_query *query);
@@ -53,6 +59,7 @@ struct search_reply {
     bool has_more;
     bool incomplete; /* The time was over before all that may match was looked at. */
     uint64_t view_index;
+    uint64_t view_lag_ms;
     uint64_t duration_ms;
 };
 

@@ -64,6 +64,7 @@ static const struct field search_fields[] = {
     {ROW(5, FIELD_BOOL, has_more, "there is another page"), .flags = FIELD_ALWAYS},
     {ROW(6, FIELD_BOOL, incomplete, "the time was over: what was not looked at may match, too")},
     {ROW(7, FIELD_U64, view_index, "the entry that this follows from"), .flags = FIELD_ALWAYS},
+    {ROW(9, FIELD_U64, view_lag_ms, "how long something is done that this does not show")},
     {ROW(8, FIELD_U64, duration_ms, "how long it took"), .flags = FIELD_ALWAYS},
 };
 

@@ -23,14 +23,16 @@ struct search_fixture {
     bool is_through;
     bool is_damaged;
     bool is_done;
-    bool lose_terms; /* search_fixture_copy posts no terms, */
-    bool same_terms; /* or those of all jobs for each. */
+    bool same_terms; /* search_fixture_copy posts the terms of all jobs for each. */
     struct err err;  /* Of the last query. */
     struct buf reply;
 };
 
 void search_fixture_init(struct search_fixture *fixture);
 void search_fixture_done(struct search_fixture *fixture);
+
+/* The next job has the number behind that one. */
+void search_fixture_skip(struct search_fixture *fixture, uint64_t job_seq);
 
 /* One operation that succeeds. `format` makes its JSON. */
 const void *search_fixture_run(struct search_fixture *fixture, const char *op, const char *format,

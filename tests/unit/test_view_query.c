@@ -6,6 +6,7 @@
 #include "tests/unit/search_fixture.h"
 #include "tests/unit/sql_faults.h"
 #include "view/match.h"
+#include "view/schema.h"
 #include "wire/json.h"
 #include "wire/json_look.h"
 
@@ -296,6 +297,29 @@ static void pages_have_every_job_once(void **state)
     expect_pages(world, "\"has_errors\":true", "a");
 }
 
+/* Method: jobs at both sides of the end of a term table, and in one far behind; each drive over
+ * both, forward and back. */
+static void jobs_of_several_term_tables_are_one_list(void **state)
+{
+    struct world *world = *state;
+
+    search_fixture_skip(&world->fixture, (UINT64_C(1) << VIEW_PART_BITS) - 2);
+    enqueue(world, 'j', "\"queue\":\"q1\",\"tags\":{\"k\":\"v\"}");
+    enqueue(world, 'k', "\"queue\":\"q1\",\"tags\":{\"k\":\"v\"}");
+    enqueue(world, 'l', "\"queue\":\"q9\",\"tags\":{\"k\":\"w\"}");
+    search_fixture_skip(&world->fixture, UINT64_C(9) << VIEW_PART_BITS);
+    enqueue(world, 'm', "\"queue\":\"q1\",\"tags\":{\"k\":\"v\"},\"priority\":\"high\"");
+    search_fixture_copy(&world->fixture);
+    expect(world, "{}", "mlkjihgfedcba");
+    expect_pages(world, "\"tags\":{\"k\":\"v\"}", "mkjeba");
+    expect_pages(world, "\"tags\":{\"k\":\"v\"},\"order\":\"asc\"", "abejkm");
+    expect_pages(world, "\"tags\":{\"k\":\"v\"},\"sort\":\"priority\",\"order\":\"asc\"", "mabejk");
+    expect_pages(world, "\"tags\":{\"k\":\"v\"},\"state\":[\"pending\"]", "mkj");
+    expect_pages(world, "\"queue\":\"q9\"", "l");
+    expect_pages(world, "\"created_after\":\"2026-01-01T00:00:18Z\",\"tags_any\":[{\"k\":\"v\"}]",
+                 "mk");
+}
+
 /* Method: more queues than are remembered, in an order that forgets each before it comes again. */
 static void many_queues_keep_their_names(void **state)
 {
@@ -558,13 +582,21 @@ int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(filters_leave_what_matches),          cmocka_unit_test(escapes_are_characters),
-        TEST(times_of_creation_are_exact),         TEST(pages_have_every_job_once),
-        TEST(many_queues_keep_their_names),        TEST(pages_are_stable_under_changes),
-        TEST(rows_decide_when_the_view_is_behind), TEST(hashes_that_lie_do_not_matter),
-        TEST(time_that_is_over_is_told),           TEST(failures_of_rows_are_told),
-        TEST(failures_of_memory_are_told),         TEST(failures_of_the_file_are_told),
-        TEST(damage_of_the_file_is_told),          TEST(errors_are_grouped),
+        TEST(filters_leave_what_matches),
+        cmocka_unit_test(escapes_are_characters),
+        TEST(times_of_creation_are_exact),
+        TEST(pages_have_every_job_once),
+        TEST(jobs_of_several_term_tables_are_one_list),
+        TEST(many_queues_keep_their_names),
+        TEST(pages_are_stable_under_changes),
+        TEST(rows_decide_when_the_view_is_behind),
+        TEST(hashes_that_lie_do_not_matter),
+        TEST(time_that_is_over_is_told),
+        TEST(failures_of_rows_are_told),
+        TEST(failures_of_memory_are_told),
+        TEST(failures_of_the_file_are_told),
+        TEST(damage_of_the_file_is_told),
+        TEST(errors_are_grouped),
     };
 #undef TEST
 
