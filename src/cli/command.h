@@ -46,6 +46,7 @@ struct flag {
     const char *value;         /* What stands for the value in help; NULL: the kind's word. */
     const struct words *words; /* FLAG_WORD, FLAG_WORDS; FLAG_TEXT: what a shell may complete. */
     const char *initial;       /* The value when it is not given; NULL: none. */
+    const char *unset;         /* The value that says what no flag says, or NULL. */
     const char *environment;   /* A variable that gives it. */
     const char *help;
 };

@@ -15,7 +15,7 @@ static const char *member_of(const struct flag *flag)
     return flag->member ? flag->member : flag->name;
 }
 
-/* The last value given to the flag; NULL when there is none. */
+/* The last value given to the flag; NULL when there is none, or one that means none. */
 static const char *last_value(const struct args *args, const struct flag *flag)
 {
     const char *value = NULL;
@@ -25,7 +25,7 @@ static const char *last_value(const struct args *args, const struct flag *flag)
             value = args->given[i].value;
         }
     }
-    return value;
+    return value && flag->unset && strcmp(value, flag->unset) == 0 ? NULL : value;
 }
 
 static void write_comma(struct buf *out, bool *comma)

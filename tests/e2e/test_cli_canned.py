@@ -276,7 +276,8 @@ def test_a_cluster_shows_its_members(t):
 def test_exit_codes_are_those_of_the_contract(t):
     rows = [(400, "VALIDATION_ERROR", 1), (404, "NOT_FOUND", 3), (401, "UNAUTHORIZED", 4), (403, "FORBIDDEN", 4),
             (409, "CONFLICT", 5), (409, "LEASE_LOST", 5), (409, "LIMIT_REACHED", 6), (429, "OVERLOADED", 6),
-            (429, "BUDGET_EXCEEDED", 6), (507, "DISK_FULL", 6), (503, "LEADER_UNAVAILABLE", 7), (501, "UNSUPPORTED", 1)]
+            (429, "BUDGET_EXCEEDED", 6), (507, "DISK_FULL", 6), (503, "LEADER_UNAVAILABLE", 7), (501, "UNSUPPORTED", 1),
+            (429, "RATE_LIMITED", 6), (503, "NOT_LEADER", 7), (504, "CONSISTENCY_TIMEOUT", 7)]
     for status, code, want in rows:
         answer = refuse(status, code, f"because of {code}")
         with Canned({f"POST {API}/queues/mail/pause": answer}) as server:

@@ -221,7 +221,7 @@ def test_make_install_and_uninstall(place):
     for path in ("share/man/man1/corvo.1", "share/man/man1/corvo-server.1", "share/man/man1/corvo-enqueue.1",
                  "share/man/man5/corvo.conf.5", "share/bash-completion/completions/corvo",
                  "share/zsh/site-functions/_corvo", "share/fish/vendor_completions.d/corvo.fish",
-                 "share/doc/corvo/LICENSE"):
+                 "share/doc/corvo/LICENSE", "share/doc/corvo/docs/user/README.md"):
         check(os.path.exists(f"{stage}/opt/corvo/{path}"), path)
     conf = stage + "/opt/etc/corvo/corvo.conf"
     with open(conf, "a", encoding="utf-8") as file:

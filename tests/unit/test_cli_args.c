@@ -231,7 +231,7 @@ static void flags_become_members(void **state)
     expect_members("enqueue mail", "");
     expect_members("enqueue mail --wait --count 3 --timeout 1s", "");
     expect_members("enqueue mail --priority HIGH --max-retries 5",
-                   "\"priority\":\"HIGH\",\"max_retries\":5");
+                   "\"max_retries\":5,\"priority\":\"HIGH\"");
     expect_members("enqueue mail --priority 0", "\"priority\":0");
     expect_members("enqueue mail --delay 1h30m --retry-backoff fixed",
                    "\"retry_backoff\":\"fixed\",\"delay\":\"1h30m\"");

@@ -134,7 +134,9 @@ static int run(struct session *session)
     show_head(session, answer.json);
     walk = json_walk_of(json_member(answer.json, "gates"));
     while (json_walk_next(&walk, &name, &gate)) {
-        show_gate(session, gate);
+        if (!slice_is(session_text(session, gate, "gate"), "none")) { /* The head says so. */
+            show_gate(session, gate);
+        }
     }
     show_place(session, answer.json);
     return session_flush(session);
