@@ -5,6 +5,7 @@ The package is installed, run, upgraded, removed and purged in a root directory 
 packages (minimal_root.py): as root or by sudo that asks for no password, without a network and without systemd. Without
 either only its contents are checked, and that is said.
 """
+import gzip
 import json
 import os
 import re
@@ -246,9 +247,16 @@ def test_what_is_in_the_package(place):
     paths = {row[5].removeprefix("."): row[0] for row in rows}
     eq(paths["/usr/bin/corvo"], "-rwxr-xr-x")
     for path in ("/usr/lib/systemd/system/corvo.service", "/usr/share/man/man1/corvo-server.1.gz",
-                 "/usr/share/doc/corvo/copyright", "/usr/share/doc/corvo/changelog.gz", "/etc/corvo/corvo.conf"):
+                 "/usr/share/doc/corvo/copyright", "/usr/share/doc/corvo/changelog.gz", "/usr/share/doc/corvo/CHANGELOG.md.gz", "/etc/corvo/corvo.conf"):
         check(path in paths, f"no {path}")
     check(all(path.startswith(("/usr/", "/etc/")) or path == "/" for path in paths), paths)
+    unpacked = os.path.join(place.path, "unpacked")
+    run("dpkg-deb", "-x", place.newer, unpacked)
+    with gzip.open(unpacked + "/usr/share/doc/corvo/changelog.gz", "rt") as file:
+        path = os.path.join(place.path, "changelog")
+        with open(path, "w", encoding="utf-8") as plain:
+            plain.write(file.read())
+    eq(run("dpkg-parsechangelog", "-l", path, "-S", "Version").strip(), version(), "the changelog's version")
     again = run("packaging/debian/build", CORVO, place.path + "/again").strip()
     with open(place.newer, "rb") as one, open(again, "rb") as two:
         check(one.read() == two.read(), "two builds differ")
