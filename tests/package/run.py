@@ -247,7 +247,8 @@ def test_what_is_in_the_package(place):
     paths = {row[5].removeprefix("."): row[0] for row in rows}
     eq(paths["/usr/bin/corvo"], "-rwxr-xr-x")
     for path in ("/usr/lib/systemd/system/corvo.service", "/usr/share/man/man1/corvo-server.1.gz",
-                 "/usr/share/doc/corvo/copyright", "/usr/share/doc/corvo/changelog.gz", "/usr/share/doc/corvo/CHANGELOG.md.gz", "/etc/corvo/corvo.conf"):
+                 "/usr/share/doc/corvo/copyright", "/usr/share/doc/corvo/changelog.gz",
+                 "/usr/share/doc/corvo/CHANGELOG.md.gz", "/etc/corvo/corvo.conf"):
         check(path in paths, f"no {path}")
     check(all(path.startswith(("/usr/", "/etc/")) or path == "/" for path in paths), paths)
     unpacked = os.path.join(place.path, "unpacked")
