@@ -79,6 +79,20 @@ static bool is_loopback(const char *host)
            strcmp(host, "[::1]") == 0;
 }
 
+/* Names and passwords are not for screens and logs: what stands before an '@' is left out. */
+static void hide_secret(struct client *client)
+{
+    size_t scheme = (size_t)(strstr(client->base, "://") - client->base) + 3;
+    const char *host = client->base + scheme;
+    size_t size = strcspn(host, "/");
+
+    for (size_t i = 0; i < size; i++) {
+        host = client->base[scheme + i] == '@' ? client->base + scheme + i + 1 : host;
+    }
+    (void)snprintf(client->server, sizeof(client->server), "%.*s%s", (int)scheme, client->base,
+                   host);
+}
+
 /* Checks the URL and writes it without what may not be in it. */
 static enum err_code set_server(struct client *client, const char *text, struct err *err)
 {
@@ -90,16 +104,16 @@ static enum err_code set_server(struct client *client, const char *text, struct 
     if (!url) {
         return err_set(err, ERR_NOMEM, "no memory");
     }
-    (void)snprintf(client->server, sizeof(client->server), "%s%s",
-                   strstr(text, "://") ? "" : "http://", text);
-    for (size = strlen(client->server); size > 0 && client->server[size - 1] == '/'; size--) {
-        client->server[size - 1] = 0;
+    (void)snprintf(client->base, sizeof(client->base), "%s%s", strstr(text, "://") ? "" : "http://",
+                   text);
+    for (size = strlen(client->base); size > 0 && client->base[size - 1] == '/'; size--) {
+        client->base[size - 1] = 0;
     }
-    valid = strlen(text) + sizeof("http://") <= sizeof(client->server) &&
-            (strncasecmp(client->server, "http://", 7) == 0 ||
-             strncasecmp(client->server, "https://", 8) == 0) &&
-            !strpbrk(client->server, "?# ") &&
-            curl_url_set(url, CURLUPART_URL, client->server, 0) == CURLUE_OK &&
+    valid = strlen(text) + sizeof("http://") <= sizeof(client->base) &&
+            (strncasecmp(client->base, "http://", 7) == 0 ||
+             strncasecmp(client->base, "https://", 8) == 0) &&
+            !strpbrk(client->base, "?# ") &&
+            curl_url_set(url, CURLUPART_URL, client->base, 0) == CURLUE_OK &&
             curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK;
     client->loopback = valid && is_loopback(host);
     curl_free(host);
@@ -108,6 +122,7 @@ static enum err_code set_server(struct client *client, const char *text, struct 
         client->failure = CLIENT_BAD_URL;
         return err_set(err, ERR_INVALID, "'%.100s' is not the URL of a server", text);
     }
+    hide_secret(client);
     return ERR_NONE;
 }
 
@@ -309,7 +324,7 @@ enum err_code client_call(struct client *client, const struct client_request *re
     }
     buf_clear(&client->reply);
     buf_clear(&client->url);
-    (void)buf_add_text(&client->url, client->server);
+    (void)buf_add_text(&client->url, client->base);
     (void)buf_add_slice(&client->url, request->path);
     (void)buf_add_byte(&client->url, 0);
     if (client->url.failed) {

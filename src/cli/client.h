@@ -43,7 +43,8 @@ struct client {
     client_transport transport; /* NULL: libcurl. */
     void *transport_context;
     void *curl;       /* The library's handle. */
-    char server[512]; /* "http://localhost:8080", without a slash behind it. */
+    char base[512];   /* "http://ada:secret@localhost:8080", without a slash behind it. */
+    char server[512]; /* The same for people: without the secret. */
     struct client_options options;
     bool loopback;
     struct buf reply;

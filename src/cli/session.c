@@ -163,7 +163,7 @@ static const char *hint_of(struct session *session, const struct answer *answer)
         return client_hint(session->client.failure);
     }
     if (is_route_missing(session, answer)) {
-        return "It may be older than this program: 'corvo version' tells both versions.";
+        return "It may be no Corvo, or an older one: 'corvo version' tells both versions.";
     }
     for (size_t i = 0; i < ARRAY_COUNT(hints); i++) {
         if (slice_is(code, hints[i].code)) {

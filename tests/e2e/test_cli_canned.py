@@ -1,5 +1,6 @@
 """The command line against canned answers: what a server of another version, a proxy or a cluster in trouble may say,
 and each command's requests and pages without the long way to get a job into that state."""
+import base64
 import json
 import re
 
@@ -294,6 +295,20 @@ def test_a_server_without_the_route_is_called_older(t):
             check("does not offer 'why'" in found.err and "corvo version" in found.err, found)
     with Canned({f"GET {JOB}/why": refuse(501, "UNSUPPORTED", "not in this build")}) as server:
         check("not in this build" in run(server, "why", "job_1", code=1).err, "501")
+
+
+def test_a_password_in_the_url_is_sent_and_never_shown(t):
+    del t
+    info = {"server_version": "9.9.9"}
+    with Canned({f"GET {API}/info": info}) as server:
+        where = f"127.0.0.1:{server.port}"
+        out = run(f"http://ada:secret@{where}", "version").out
+        eq(out.splitlines()[1], f"server 9.9.9 at http://{where}")
+        eq(server.asked[-1]["headers"]["Authorization"], "Basic " + base64.b64encode(b"ada:secret").decode())
+        found = run(f"http://ada:secret@{where}", "why", "job_1", code=1)
+        check(f"the server at http://{where} does not offer 'why'" in found.err and "no Corvo" in found.err, found)
+    found = run("http://ada:secret@127.0.0.1:1/x@y", "queues", code=7)
+    check("secret" not in found.err and "http://127.0.0.1:1/x@y" in found.err, found)
 
 
 def test_answers_that_are_no_json(t):

@@ -344,7 +344,7 @@ const struct command command_search = {
                 "# retry all of it\n"
                 "corvo search --state dead --created-after 24h --all --ids | corvo retry -\n"
                 "# by tag and payload\n"
-                "corvo search --tag customer=42 --payload-jq '.total > 100'\n",
+                "corvo search --tag customer=42 --payload-contains invoice\n",
     .routes = {"POST /api/v1/jobs/search"},
     .also = "list ls find jobs query ps",
     .flags = search_flags,
