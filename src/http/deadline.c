@@ -85,6 +85,13 @@ void http_deadlines_init(struct http_deadlines *all, uv_loop_t *loop, http_deadl
     all->timer.data = all;
 }
 
+/* A long reply takes long to make, and the loop's time stands still meanwhile: its client's time
+ * begins behind that. */
+static uint64_t now_for(const struct http_deadlines *all, enum http_deadline_kind kind)
+{
+    return kind == HTTP_DEADLINE_WRITE ? uv_hrtime() / NS_PER_MS : uv_now(all->loop);
+}
+
 void http_deadline_set(struct http_deadlines *all, struct http_deadline *deadline,
                        enum http_deadline_kind kind)
 {
@@ -96,7 +103,7 @@ void http_deadline_set(struct http_deadlines *all, struct http_deadline *deadlin
     if (kind == HTTP_DEADLINE_NONE) {
         return;
     }
-    deadline->due_ms = uv_now(all->loop) + all->lasts_ms[kind];
+    deadline->due_ms = now_for(all, kind) + all->lasts_ms[kind];
     append(head, deadline);
     if (deadline->due_ms < all->armed_ms) {
         arm(all, deadline->due_ms);

@@ -28,7 +28,7 @@ struct http_deadline {
     struct http_deadline *previous; /* Both NULL when not set. */
     struct http_deadline *next;
     void *owner;
-    uint64_t due_ms; /* In the loop's time. */
+    uint64_t due_ms; /* In the loop's time, whose zero is uv_hrtime's. */
     enum http_deadline_kind kind;
 };
 

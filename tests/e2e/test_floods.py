@@ -228,7 +228,7 @@ def test_a_flood_of_requests_whose_replies_nobody_reads_is_bounded(t):
 
 def test_a_flood_of_heads_is_bounded(t):
     """A thousand heads of almost 64 KB that never end, against 16 MB for all: small requests are served."""
-    server = t.fresh("--max-http-memory", "16MiB", "--request-timeout", "60s")
+    server = t.fresh("--max-http-memory", "16MiB", "--request-timeout", f"{60 * SLOW}s")
     allow_files(2000)
     served(server)
     before = resident_kb(server)

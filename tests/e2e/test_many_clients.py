@@ -163,7 +163,7 @@ def test_a_thousand_idle_tls_connections(t):
 
 
 def test_slow_heads_bodies_and_readers_disturb_nobody(t):
-    server = t.fresh("--request-timeout", "60s")
+    server = t.fresh("--request-timeout", f"{60 * SLOW}s")
     allow_files(1500)
     c = t.client(server)
     job_id = c.enqueue("large", payload="x" * 250000)

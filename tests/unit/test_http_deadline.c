@@ -136,6 +136,25 @@ static void test_again_without_the_last(void **state)
     assert_int_equal(items[1].passed, 0);
 }
 
+/* Method: a turn of the loop that lasts 30 ms, in which its time stands still: a client's time to
+ * take its reply begins at the end of it. */
+static void test_write_begins_now(void **state)
+{
+    uint64_t before_ms = uv_now(&loop);
+    uint64_t now_ms;
+
+    (void)state;
+    all.lasts_ms[HTTP_DEADLINE_WRITE] = 10;
+    do {
+        now_ms = uv_hrtime() / NS_PER_MS;
+    } while (now_ms < before_ms + 30);
+    assert_int_equal(uv_now(&loop), before_ms);
+    http_deadline_set(&all, &items[0].deadline, HTTP_DEADLINE_WRITE);
+    assert_true(items[0].deadline.due_ms >= now_ms + 10);
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(items[0].passed, 1);
+}
+
 /* Method: moving a deadline along, as each request does, does not touch the timer. */
 static void test_cheap(void **state)
 {
@@ -160,6 +179,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_move_and_clear, begin, end),
         cmocka_unit_test_setup_teardown(test_again, begin, end),
         cmocka_unit_test_setup_teardown(test_again_without_the_last, begin, end),
+        cmocka_unit_test_setup_teardown(test_write_begins_now, begin, end),
         cmocka_unit_test_setup_teardown(test_cheap, begin, end),
     };
 
