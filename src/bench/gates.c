@@ -9,6 +9,9 @@ static const struct gate rows[] = {
     {"due", "alone.p99", false, 5000},     /* us late, one job at an instant */
     {"due", "burst.all", false, 2},        /* s until all jobs of one instant were delivered */
     {"due", "probe.max", false, 20000},    /* us that another request waited meanwhile */
+    {"view", "b2_per_off", true, 0.8},     /* lives with the view on against off */
+    {"view", "paced.lag", false, 1000},    /* ms at 10,000 lives/s, the worst */
+    {"view", "page.p99", false, 50000},    /* us for a page at a million jobs while b2 runs */
     {"b10", "rss_anon", false, 20},        /* MB with 100 waiting workers */
     {"b10", "written", false, 0},          /* bytes written while nothing happens */
     {"restart", "ready", false, 3},        /* s from exec to the first job, one million pending */

@@ -80,11 +80,18 @@ static void on_acked(struct lifecycle *life, uint32_t connection, const struct c
     send_fetch(life, connection);
 }
 
+static uint32_t aside_connection(const struct lifecycle *life)
+{
+    return life->options.producer_count + life->options.worker_count;
+}
+
 static void on_reply(void *context, uint32_t connection, const struct client_reply *reply)
 {
     struct lifecycle *life = context;
 
-    if (is_producer(life, connection)) {
+    if (connection == aside_connection(life)) {
+        life->options.aside_reply(life->options.aside_context, reply);
+    } else if (is_producer(life, connection)) {
         on_enqueued(life, connection, reply);
     } else if (life->acking[connection - life->options.producer_count]) {
         on_acked(life, connection, reply);
@@ -111,10 +118,25 @@ static uint64_t next_send_ns(const struct lifecycle *life, uint64_t now_ns)
     return expected(life) < life->delivered_count + life->options.waiting_max ? now_ns : NEVER;
 }
 
-static uint64_t pump(void *context, uint64_t now_ns)
+/* One at a time; one that is late is not made up for. Returns when the next is due. */
+static uint64_t send_aside(struct lifecycle *life, uint64_t now_ns)
 {
-    struct lifecycle *life = context;
+    uint32_t connection = aside_connection(life);
 
+    if (!life->options.aside_next || now_ns >= life->sent_until_ns ||
+        client_in_flight(life->load.client, connection) > 0) {
+        return NEVER;
+    }
+    if (now_ns >= life->aside_ns) {
+        client_send(life->load.client, connection,
+                    life->options.aside_next(life->options.aside_context, life->aside_count++));
+        life->aside_ns = now_ns + life->options.aside_interval_ns;
+    }
+    return life->aside_ns;
+}
+
+static uint64_t send_enqueues(struct lifecycle *life, uint64_t now_ns)
+{
     while (life->idle_count > 0 && now_ns < life->sent_until_ns) {
         uint64_t next_ns = next_send_ns(life, now_ns);
 
@@ -127,6 +149,15 @@ static uint64_t pump(void *context, uint64_t now_ns)
                     buf_slice(&life->enqueue.bytes));
     }
     return NEVER;
+}
+
+static uint64_t pump(void *context, uint64_t now_ns)
+{
+    struct lifecycle *life = context;
+    uint64_t aside_ns = send_aside(life, now_ns);
+    uint64_t enqueue_ns = send_enqueues(life, now_ns);
+
+    return aside_ns < enqueue_ns ? aside_ns : enqueue_ns;
 }
 
 static enum err_code allocate(struct lifecycle *life, struct err *err)
@@ -147,7 +178,8 @@ enum err_code lifecycle_init(struct lifecycle *life, struct bench *bench,
 {
     const struct load_options load_options = {
         .name = options->name,
-        .connection_count = options->producer_count + options->worker_count,
+        .connection_count =
+            options->producer_count + options->worker_count + (options->aside_next ? 1 : 0),
         .on_reply = on_reply,
         .context = life,
     };

@@ -13,6 +13,10 @@
 /* A job was given to a worker; `number` is that of its payload. */
 typedef void (*lifecycle_delivery_fn)(void *context, uint64_t number, uint64_t received_ns);
 
+/* The request to send aside, the number-th; and what it was answered. */
+typedef struct slice (*lifecycle_aside_next_fn)(void *context, uint64_t number);
+typedef void (*lifecycle_aside_reply_fn)(void *context, const struct client_reply *reply);
+
 struct lifecycle_options {
     const char *name;
     const char *queue;
@@ -23,6 +27,11 @@ struct lifecycle_options {
     uint64_t interval_ns; /* Not 0: open loop. */
     lifecycle_delivery_fn on_delivery; /* May be NULL. */
     void *context;
+    /* Something else that is asked meanwhile, on a connection of its own; NULL: nothing. */
+    lifecycle_aside_next_fn aside_next;
+    lifecycle_aside_reply_fn aside_reply;
+    void *aside_context;
+    uint64_t aside_interval_ns;
 };
 
 struct lifecycle {
@@ -38,6 +47,8 @@ struct lifecycle {
     uint64_t sent_count; /* Enqueues: also the number of the next one. */
     uint64_t refused_count;
     uint64_t sent_until_ns; /* When producers stop. */
+    uint64_t aside_ns;      /* When the next request is sent aside. */
+    uint64_t aside_count;
     uint64_t delivered_count;
     uint64_t acked_count;
     bool done; /* All of job_count were acked. */

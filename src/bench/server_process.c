@@ -49,7 +49,8 @@ static void exec_server(const struct server_process *server, bool sync, int outp
         _exit(127);
     }
     (void)execl("/proc/self/exe", "corvo", "server", "--data-dir", data, "--bind", "127.0.0.1:0",
-                sync ? "--durable=true" : "--durable=false", (char *)NULL);
+                sync ? "--durable=true" : "--durable=false",
+                server->no_view ? "--view=false" : "--view=true", (char *)NULL);
     _exit(127);
 }
 

@@ -9,6 +9,7 @@ struct server_process {
     int output_fd;       /* Its stdout: kept open as long as it runs. */
     uint64_t started_ns; /* Monotonic, just before exec. */
     struct client_address address;
+    bool no_view;           /* Start it without its view. */
     char dir[RUN_PATH_MAX]; /* With "data" and "server.log" in it. */
 };
 

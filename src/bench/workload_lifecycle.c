@@ -10,14 +10,13 @@
 #define WAKE_WORKERS 64
 
 /* One third produces: a worker sends two requests a life. */
-static struct lifecycle_options b2_options(const struct bench *bench, const char *queue)
+struct lifecycle_options workload_b2_options(const struct bench *bench)
 {
     uint32_t connection_count = bench_options_connections_max(bench->options);
     uint32_t producer_count = connection_count / 3 ? connection_count / 3 : 1;
 
     return (struct lifecycle_options){
         .name = "b2",
-        .queue = queue,
         .producer_count = producer_count,
         .worker_count = connection_count > producer_count ? connection_count - producer_count : 1,
         .waiting_max = WAITING_MAX,
@@ -43,7 +42,8 @@ enum err_code workload_b2(struct bench *bench, struct err *err)
         return err_set(err, ERR_NOMEM, "no memory for b2");
     }
     run_queue_name(bench, queue);
-    options = b2_options(bench, queue);
+    options = workload_b2_options(bench);
+    options.queue = queue;
     code = lifecycle_init(life, bench, &options, err);
     if (code == ERR_NONE) {
         code = lifecycle_run(life, err);

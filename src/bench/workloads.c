@@ -11,6 +11,7 @@ static const struct workload rows[] = {
     {"due", "lateness of scheduled jobs, one by one and all at one instant", false, workload_due},
     {"drain", "a deep queue, filled and worked off by batches of 64", false, workload_drain},
     {"restart", "kill -9 and restart with a deep queue (needs --start)", true, workload_restart},
+    {"view", "what the view costs and gives (needs --start)", true, workload_view},
     {"b10", "memory, CPU and writes of a server with idle workers", false, workload_b10},
 };
 

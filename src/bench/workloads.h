@@ -24,6 +24,14 @@ enum err_code workload_restart(struct bench *bench, struct err *err) MUST_USE;
 /* due: jobs due one by one, then many at one instant. Errors as b2. */
 enum err_code workload_due(struct bench *bench, struct err *err) MUST_USE;
 
+/* How b2 runs: name and queue are for the caller to set. */
+struct lifecycle_options;
+struct lifecycle_options workload_b2_options(const struct bench *bench);
+
+/* view: b2 with the view and without, its lag, pages of searches. Errors as b2 and
+ * server_process_start. */
+enum err_code workload_view(struct bench *bench, struct err *err) MUST_USE;
+
 /* b10: workers that wait for nothing. Needs the server's pid: ERR_UNSUPPORTED without. Errors as
  * b2. */
 enum err_code workload_b10(struct bench *bench, struct err *err) MUST_USE;

@@ -3,12 +3,17 @@
 
 #include <string.h>
 
+static_assert(VIEW_LAG_SAMPLES % 2 == 0, "samples are joined in pairs");
+
+/* Of two samples one is made: the entries of both, with the time of the first. */
 static void thin_out(struct view_lag *lag)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < lag->count; i += 2) {
-        lag->samples[count++] = lag->samples[i];
+    for (uint32_t i = 0; i + 1 < lag->count; i += 2) {
+        lag->samples[count].at_ms = lag->samples[i].at_ms;
+        lag->samples[count].index = lag->samples[i + 1].index;
+        count++;
     }
     lag->count = count;
     lag->spacing_ms *= 2;

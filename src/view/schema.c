@@ -94,9 +94,17 @@ struct view_token view_token_of(enum view_term term, struct slice bytes)
 
 struct view_token view_token_number(enum view_term term, uint64_t number)
 {
-    struct view_token token;
+    struct view_token token = {{(char)term}};
+    char digits[20]; /* Last one first. */
+    uint32_t count = 0;
 
-    (void)snprintf(token.text, sizeof(token.text), "%c%" PRIu64, (char)term, number);
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    for (uint32_t i = 0; i < count; i++) {
+        token.text[1 + i] = digits[count - 1 - i];
+    }
     return token;
 }
 

@@ -181,11 +181,19 @@ static enum err_code start(struct view *view, struct err *err)
     return ERR_NONE;
 }
 
+/* SQLite's account of its memory would take a lock at each allocation. Before its first use. */
+static void configure(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum err_code view_open(const struct view_options *options, struct view **ret_view, struct err *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct view *view = calloc(1, sizeof(*view));
     pthread_condattr_t monotonic;
 
+    (void)pthread_once(&once, configure);
     if (!view) {
         return err_set(err, ERR_NOMEM, "no memory for the view");
     }

@@ -264,6 +264,95 @@ static void test_keyed_calls_of_an_entry(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, node_fixture_setup, node_fixture_teardown)
 
+/* --- Of the view ---------------------------------------------------------------------------------
+ */
+
+static struct node_fixture *open_with_view(void)
+{
+    struct node_fixture *fixture = node_fixture_create();
+
+    fixture->options.view = true;
+    node_fixture_must_open(fixture);
+    return fixture;
+}
+
+static bool has_view(void *context)
+{
+    struct node_view_figures figures = node_view_figures(((struct node_fixture *)context)->node);
+
+    return figures.status.state == VIEW_READY;
+}
+
+/* Method: reads of the view for an entry, and for all that was accepted: both are answered when the
+ * view has it, which does not wait for the store's own pace. */
+static void test_the_view_is_waited_for(void **state)
+{
+    struct node_fixture *fixture = open_with_view();
+    struct reading by_index = {0};
+    struct reading linearizable = {0};
+    struct outcome *outcome;
+
+    (void)state;
+    node_fixture_run(fixture, has_view, fixture);
+    outcome = node_fixture_enqueue(fixture, "a");
+    assert_int_equal(
+        begin(fixture, &linearizable,
+              (struct read_bound){.linearizable = true, .wait_ms = 60000, .view = true}),
+        ERR_NONE);
+    assert_non_null(linearizable.read);
+    node_fixture_wait(fixture, outcome);
+    assert_int_equal(
+        begin(fixture, &by_index,
+              (struct read_bound){.min_index = outcome->index, .wait_ms = 60000, .view = true}),
+        ERR_NONE);
+    assert_non_null(by_index.read);
+    node_fixture_run(fixture, is_answered, &by_index);
+    node_fixture_run(fixture, is_answered, &linearizable);
+    assert_int_equal(by_index.err.code, ERR_NONE);
+    assert_int_equal(linearizable.err.code, ERR_NONE);
+    assert_true(node_view_figures(fixture->node).status.index >= outcome->index);
+    assert_int_equal(node_view_figures(fixture->node).lag_ms, 0);
+    assert_int_equal(waiting(fixture), 0);
+    (void)node_fixture_teardown((void **)&fixture);
+}
+
+/* Method: an entry that never comes: who is content with what there is gets that, at once or when
+ * the time is over; who is not gets the error. */
+static void test_soft_reads(void **state)
+{
+    struct node_fixture *fixture = open_with_view();
+    struct reading at_once = {0};
+    struct reading later = {0};
+    struct reading hard = {0};
+    struct read_bound bound = {.min_index = 1000000, .view = true, .soft = true};
+
+    (void)state;
+    assert_int_equal(begin(fixture, &at_once, bound), ERR_NONE);
+    assert_int_equal(at_once.answers, 1);
+    bound.wait_ms = 5;
+    assert_int_equal(begin(fixture, &later, bound), ERR_NONE);
+    bound.soft = false;
+    assert_int_equal(begin(fixture, &hard, bound), ERR_NONE);
+    node_fixture_run(fixture, is_answered, &later);
+    node_fixture_run(fixture, is_answered, &hard);
+    assert_int_equal(later.err.code, ERR_NONE);
+    assert_int_equal(hard.err.code, ERR_TIMEOUT);
+    assert_int_equal(hard.err.reply, REPLY_CONSISTENCY_TIMEOUT);
+    (void)node_fixture_teardown((void **)&fixture);
+}
+
+/* Method: without a view nothing of it is waited for. */
+static void test_no_view(void **state)
+{
+    struct node_fixture *fixture = *state;
+    struct reading reading = {0};
+
+    assert_null(node_view(fixture->node));
+    assert_false(node_view_figures(fixture->node).on);
+    assert_int_equal(begin(fixture, &reading, (struct read_bound){.view = true}), ERR_NONE);
+    assert_int_equal(reading.answers, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +365,9 @@ int main(void)
         TEST(test_a_node_that_starts_lets_linearizable_reads_wait),
         TEST(test_a_callback_may_read),
         TEST(test_keyed_calls_of_an_entry),
+        cmocka_unit_test(test_the_view_is_waited_for),
+        cmocka_unit_test(test_soft_reads),
+        TEST(test_no_view),
     };
 
     return cmocka_run_group_tests_name("node_reads", tests, NULL, NULL);
