@@ -476,6 +476,18 @@ def strace(*options, output=None):
     return [path, "-D", "-f", *(["-o", output] if output else ["-o", os.devnull]), *options]
 
 
+def own_mount(directory, size):
+    """The command that gives what it starts a file system of its own at the directory; None when nothing can be mounted
+    here. As we see it, it is /proc/PID/root/DIRECTORY."""
+    script = f'mount -t tmpfs -o size={size} none "$0" && exec "$@"'
+    wrap = ["unshare", "-m", "sh", "-c", script, directory]
+    probe = subprocess.run([*wrap, "true"], capture_output=True, check=False)
+    if probe.returncode != 0:
+        note(f"nothing can be mounted here ({probe.stderr.decode().strip()}): the full disk is only injected")
+        return None
+    return wrap
+
+
 def note(text):
     """One line of a figure that a reader of the run wants to see."""
     print(f"     {text}", flush=True)

@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 from contract import refused
-from harness import CORVO, SLOW, Closed, check, eq, fail, note, strace, wait_for
+from harness import CORVO, SLOW, Closed, check, eq, fail, note, own_mount, strace, wait_for
 
 BATCH = "/api/v1/enqueue/batch"
 
@@ -176,12 +176,10 @@ def mounted(t, size):
     """(server on a file system of its own, its directory as we see it), or None when nothing can be mounted here."""
     data = t.directory("mounted")
     os.makedirs(data)
-    script = f'mount -t tmpfs -o size={size} none "$0" && exec "$@"'
-    probe = subprocess.run(["unshare", "-m", "sh", "-c", script, data, "true"], capture_output=True, check=False)
-    if probe.returncode != 0:
-        note(f"nothing can be mounted here ({probe.stderr.decode().strip()}): the full disk is only injected")
+    wrap = own_mount(data, size)
+    if wrap is None:
         return None
-    server = t.new_server(data_dir=os.path.join(data, "corvo"), wrap=["unshare", "-m", "sh", "-c", script, data])
+    server = t.new_server(data_dir=os.path.join(data, "corvo"), wrap=wrap)
     t.watch(server).start()
     return server, f"/proc/{server.process.pid}/root{data}"
 
