@@ -17,6 +17,7 @@
 #define PAUSE_QUIET_NS (100 * NS_PER_MS)
 #define PAUSE_BUSY_NS (250 * NS_PER_MS)
 #define PAUSE_RETRY_NS NS_PER_SECOND
+#define BUILDS_FAILED_MAX 6 /* The pause doubles with each, up to a minute. */
 #define PAUSE_DAMAGE_NS                                                                            \
     (10 * NS_PER_SECOND)             /* After a rebuild, before queries ask for another.           \
                                       */
@@ -96,7 +97,7 @@ static void note_trouble(struct view *view, const struct err *err)
         shut_gate(view, VIEW_POOL_ABSENT);
         close_file(view);
     }
-    view->next_at_ns = now_ns(view) + PAUSE_RETRY_NS;
+    view->next_at_ns = now_ns(view) + (PAUSE_RETRY_NS << view->builds_failed);
     tell(view, VIEW_STOPPED, err);
 }
 
@@ -237,8 +238,11 @@ static void build_in_place(struct view *view)
     if (!view_file_create(view->path, view->options.cluster_id, &view->file, &err) &&
         !fill(view, view->file, &err) && !sync_file(view, false, &err)) {
         view->must_build = false;
+        view->builds_failed = 0;
         tell(view, VIEW_READY, NULL);
     } else {
+        /* It reads all rows each time: what does not help is not done over and over. */
+        view->builds_failed += view->builds_failed < BUILDS_FAILED_MAX;
         shut_gate(view, VIEW_POOL_ABSENT);
         close_file(view);
         note_trouble(view, &err);

@@ -37,6 +37,7 @@ struct view {
     struct view_feed *feed;
     struct view_file *file; /* NULL: none is open. */
     bool must_build;        /* What lies at `path` is of no use. */
+    uint32_t builds_failed; /* In a row. */
     bool gate_open;
     uint64_t next_at_ns;   /* Nothing is done before, monotonic. */
     uint64_t damage_at_ns; /* Damage is not looked at before. */
