@@ -1,6 +1,7 @@
 /* Whole workloads against a fake server: what they say they did is what it saw. */
 #include "bench/backlog.h"
 #include "bench/call.h"
+#include "bench/lifecycle.h"
 #include "bench/workload_enqueue.h"
 #include "bench/workloads.h"
 #include "bench/yardstick.h"
@@ -395,6 +396,66 @@ static void yardsticks_measure_something(void **state)
     (void)rig_done(&rig);
 }
 
+/* What is asked beside lives: how often, and what was answered. */
+struct beside {
+    struct buf request;
+    uint64_t asked, answered;
+};
+
+static struct slice ask_beside(void *context, uint64_t number)
+{
+    struct beside *beside = context;
+
+    assert_int_equal(number, beside->asked);
+    beside->asked++;
+    return buf_slice(&beside->request);
+}
+
+static void take_beside(void *context, const struct client_reply *reply)
+{
+    struct beside *beside = context;
+
+    assert_int_equal(reply->status, 200);
+    assert_true(reply->received_ns >= reply->sent_ns);
+    beside->answered++;
+}
+
+/* Method: b2 with a question every ms on a connection of its own: it is asked one at a time, about
+ * as often, and does not count as a life. */
+static void lives_with_something_beside(void **state)
+{
+    struct lifecycle *life = calloc(1, sizeof(*life));
+    struct lifecycle_options options;
+    struct beside beside = {.asked = 0};
+    struct bench_fake_counts counts;
+    struct err err;
+    struct rig rig;
+
+    (void)state;
+    assert_non_null(life);
+    rig_init(&rig, &(struct bench_fake_mode){0});
+    buf_init(&beside.request, REQUEST_SIZE_MAX);
+    request_build(&beside.request, &rig.bench, "/healthz", slice_of(NULL, 0));
+    options = workload_b2_options(&rig.bench);
+    options.name = "beside";
+    options.queue = "beside";
+    options.aside_next = ask_beside;
+    options.aside_reply = take_beside;
+    options.aside_context = &beside;
+    options.aside_interval_ns = NS_PER_MS;
+    assert_int_equal(lifecycle_init(life, &rig.bench, &options, &err), ERR_NONE);
+    assert_int_equal(lifecycle_run(life, &err), ERR_NONE);
+    assert_true(beside.answered > 0);
+    assert_true(beside.asked - beside.answered <= 1);
+    assert_true(beside.asked <= 62);
+    assert_null(results_failures(rig.results, "beside"));
+    counts = rig_done(&rig);
+    assert_int_equal(life->acked_count, counts.acked);
+    lifecycle_done(life);
+    buf_done(&beside.request);
+    free(life);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +477,7 @@ int main(void)
         cmocka_unit_test(b4_counts_jobs),
         cmocka_unit_test(a_server_that_is_gone_is_an_error),
         cmocka_unit_test(yardsticks_measure_something),
+        cmocka_unit_test(lives_with_something_beside),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
