@@ -421,10 +421,10 @@ void node_close(struct node *node)
     pipeline_fail(node, &why);
     waiters_fail(node, &why);
     reads_fail(node, &why);
+    node_view_close(node); /* Its readers before what they read; who it answers may ask the node. */
     log_thread_destroy(node->log_thread);
     replica_close(node->replica);
     disk_close(node->owned_disk);
-    node_view_close(node); /* Its readers before what they read. */
     core_close(node->core);
     store_close(node->store, !node->failure.code);
     close_handles(node);

@@ -178,9 +178,14 @@ static bool open_http(struct server *server, struct refusal *refusal)
 /* What `systemctl status` shows, when it is another than before. */
 static void tell_health(struct server *server)
 {
-    struct node_status status = node_status(server->node);
+    struct node_status status;
 
-    if (server->stopping || status.health == server->told_health) {
+    /* The loop still turns while the node closes, and then it must not be asked any more. */
+    if (server->stopping) {
+        return;
+    }
+    status = node_status(server->node);
+    if (status.health == server->told_health) {
         return;
     }
     server->told_health = status.health;

@@ -165,7 +165,7 @@ class Work:
     def fetch(self, c, count):
         reply = c.post("/api/v1/fetch/batch", {"queues": [f"q{self.random.randrange(8)}"], "count": count, "wait_ms": 0,
                                                "worker_id": f"w{self.random.randrange(20)}",
-                                               "lease_duration": self.random.choice([1, 300])})
+                                               "lease_duration": self.random.choice([1, 3600])})
         check(reply.status in (200, 204), f"fetch/batch: {reply}")
         jobs = reply.json()["jobs"] if reply.status == 200 else []
         self.held.update((job["job_id"], job["lease_token"]) for job in jobs)
