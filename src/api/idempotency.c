@@ -13,9 +13,6 @@ static enum err_code check_key(const struct call *call, struct slice key, struct
         return err_reply(err, REPLY_VALIDATION_ERROR,
                          "%s is not taken here: this is safe to repeat without", header_name);
     }
-    if (http_header_count(call->input, header_name) > 1) {
-        return err_reply(err, REPLY_VALIDATION_ERROR, "there are two %s headers", header_name);
-    }
     if (key.size == 0 || key.size > IDEMPOTENCY_KEY_MAX) {
         return err_reply(err, REPLY_VALIDATION_ERROR, "%s must have 1 to %d characters, not %zu",
                          header_name, IDEMPOTENCY_KEY_MAX, key.size);

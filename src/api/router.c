@@ -168,11 +168,28 @@ static void reply_no_route(struct call *call, const struct buf *allow)
     buf_clear(body);
 }
 
+/* Of two, one would be dropped silently. */
+static enum err_code check_twins(const struct http_input *input, struct err *err)
+{
+    static const char *const names[] = {"Idempotency-Key", "X-Corvo-Namespace",
+                                        "X-Corvo-Lease-Token", "X-Corvo-Min-Index"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (http_header_count(input, names[i]) > 1) {
+            return err_reply(err, REPLY_VALIDATION_ERROR, "there are two %s headers", names[i]);
+        }
+    }
+    return ERR_NONE;
+}
+
 /* What would be dropped silently is refused instead. */
 static enum err_code check_headers(struct call *call, struct err *err)
 {
     struct slice namespace = http_header_find(call->input, "X-Corvo-Namespace");
 
+    if (check_twins(call->input, err)) {
+        return err->code;
+    }
     if (namespace.size > 0 && !slice_is(namespace, "default")) {
         return err_reply(err, REPLY_UNSUPPORTED, "namespaces are not supported by this server");
     }

@@ -117,6 +117,9 @@ def header_rows(route):
     elif route.method != "GET" and "consistency" not in route.where("query"):
         yield (f"{route.name}: a key where there is none", route.send(headers={"Idempotency-Key": "k"}), 400,
                "VALIDATION_ERROR")
+    for name in ("X-Corvo-Namespace", "X-Corvo-Lease-Token", "X-Corvo-Min-Index", "Idempotency-Key"):
+        yield (f"{route.name}: two {name} headers", route.send(headers={name: "default", name.upper(): "1"}), 400,
+               "VALIDATION_ERROR")
     yield (f"{route.name}: a namespace that is not served", route.send(headers={"X-Corvo-Namespace": "x"}), 501,
            "UNSUPPORTED")
 
