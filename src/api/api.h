@@ -17,6 +17,7 @@ struct api_options {
     uint64_t query_timeout_ms;   /* Of a search. */
     uint64_t metrics_queues_max; /* Queues with labels of their own in /metrics. */
     bool docs_enabled;
+    bool require_lease_token; /* Of every ack, fail and heartbeat. */
 };
 
 /* ERR_NOMEM. The options are copied; the name and the node must outlive the api. */

@@ -124,6 +124,7 @@ void handle_operation(struct call *call);
 void handle_enqueue(struct call *call);
 void handle_ack(struct call *call);
 void handle_fail(struct call *call);
+void handle_heartbeat(struct call *call);
 void handle_reject(struct call *call);
 void handle_enqueue_batch(struct call *call);
 void handle_ack_batch(struct call *call);

@@ -308,8 +308,9 @@ void handle_ack_batch(struct call *call)
     }
     batch = call->record;
     for (uint32_t i = 0; i < batch->acks.count; i++) {
-        const struct op_ack *ack = (const struct op_ack *)batch->acks.items + i;
+        struct op_ack *ack = (struct op_ack *)batch->acks.items + i;
 
+        ack->require_token = call->api->options.require_lease_token;
         if (ack->job_id.size == 0) {
             (void)err_reply(&err, REPLY_VALIDATION_ERROR, "acks[%u].job_id is required", i);
             reply_error(call, &err);

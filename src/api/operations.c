@@ -146,6 +146,7 @@ void handle_ack(struct call *call)
 
     if (spec) {
         take_token(call, &((struct op_ack *)call->record)->lease_token);
+        ((struct op_ack *)call->record)->require_token = call->api->options.require_lease_token;
         submit(call, spec);
     }
 }
@@ -156,6 +157,18 @@ void handle_fail(struct call *call)
 
     if (spec) {
         take_token(call, &((struct op_fail *)call->record)->lease_token);
+        ((struct op_fail *)call->record)->require_token = call->api->options.require_lease_token;
+        submit(call, spec);
+    }
+}
+
+void handle_heartbeat(struct call *call)
+{
+    const struct op_spec *spec = read_operation(call);
+
+    if (spec) {
+        ((struct op_heartbeat *)call->record)->require_token =
+            call->api->options.require_lease_token;
         submit(call, spec);
     }
 }

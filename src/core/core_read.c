@@ -126,13 +126,31 @@ static enum err_code read_oldest(const struct read *read, const struct queue *qu
     return ERR_NONE;
 }
 
+static enum err_code show_retention(const struct read *read, const struct queue_row *row,
+                                    const struct queue_retention **ret_retention)
+{
+    struct queue_retention *own = NULL;
+
+    if (row->has & RETENTION_BITS) {
+        own = arena_alloc(read->arena, sizeof(*own));
+        if (!own) {
+            return no_memory(read->err);
+        }
+        *own = (struct queue_retention){row->has & RETENTION_BITS, row->retention};
+    }
+    *ret_retention = own;
+    return ERR_NONE;
+}
+
 static enum err_code show_queue(const struct read *read, const struct queue *queue, uint64_t now_ns,
                                 struct queue_object *ret_object)
 {
     const uint64_t *counts = queue->jobs.counts;
+    const struct queue_retention *retention = NULL;
     uint64_t oldest;
 
-    if (read_oldest(read, queue, &oldest) != ERR_NONE) {
+    if (read_oldest(read, queue, &oldest) != ERR_NONE ||
+        show_retention(read, &queue->row, &retention) != ERR_NONE) {
         return read->err->code;
     }
     *ret_object = (struct queue_object){
@@ -161,6 +179,9 @@ static enum err_code show_queue(const struct read *read, const struct queue *que
         .max_concurrency = queue->row.max_concurrency,
         .rate_limit = queue->row.rate_limit,
         .rate_window_ms = queue->row.rate_limit ? queue->row.rate_window_ms : 0,
+        .retention = retention,
+        .require_lease_token = queue->row.require_lease_token,
+        .default_lease = queue->row.default_lease_ms,
     };
     return ERR_NONE;
 }

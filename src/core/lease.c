@@ -6,6 +6,11 @@ static bool same_key(struct job_key a, struct job_key b)
     return a.time_ns == b.time_ns && a.seq == b.seq;
 }
 
+bool lease_token_required(const struct tx *tx, const struct job *job, bool by_request)
+{
+    return by_request || index_queue(tx->index, job->queue)->row.require_lease_token;
+}
+
 static enum err_code judge_token(const struct job *job, const struct lease_request *request,
                                  uint32_t epoch, bool *ret_repeated, struct err *err)
 {
@@ -39,6 +44,9 @@ enum err_code lease_open(struct tx *tx, const struct lease_request *request, str
             return err_reply(err, REPLY_LEASE_LOST, "the lease is of another job");
         }
         return judge_token(ret_job, request, epoch, ret_repeated, err);
+    }
+    if (lease_token_required(tx, ret_job, request->token_required)) {
+        return err_reply(err, request->refuse, "lease_token is required");
     }
     if (ret_job->state != JOB_ACTIVE) {
         return err_reply(err, request->refuse, "job is %s, not active",

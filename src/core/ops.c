@@ -2,11 +2,14 @@
 #include "core/ops.h"
 
 static const struct op_spec *const specs[] = {
-    &op_enqueue_spec,    &op_fetch_spec,       &op_ack_spec,   &op_fail_spec,    &op_heartbeat_spec,
-    &op_cancel_spec,     &op_tick_spec,        &op_pause_spec, &op_resume_spec,  &op_retry_spec,
-    &op_delete_spec,     &op_move_spec,        &op_hold_spec,  &op_approve_spec, &op_reject_spec,
-    &op_priority_spec,   &op_drain_spec,       &op_clear_spec, &op_destroy_spec, &op_throttle_spec,
-    &op_unthrottle_spec, &op_concurrency_spec,
+    &op_enqueue_spec,     &op_fetch_spec,           &op_ack_spec,
+    &op_fail_spec,        &op_heartbeat_spec,       &op_cancel_spec,
+    &op_tick_spec,        &op_pause_spec,           &op_resume_spec,
+    &op_retry_spec,       &op_delete_spec,          &op_move_spec,
+    &op_hold_spec,        &op_approve_spec,         &op_reject_spec,
+    &op_priority_spec,    &op_drain_spec,           &op_clear_spec,
+    &op_destroy_spec,     &op_throttle_spec,        &op_unthrottle_spec,
+    &op_concurrency_spec, &op_queue_retention_spec, &op_queue_lease_spec,
 };
 
 const struct op_spec *op_find(uint32_t code)

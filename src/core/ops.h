@@ -9,7 +9,7 @@
 #ifndef CORE_OPS_H
 #define CORE_OPS_H
 
-#include "core/core.h"
+#include "core/queue.h"
 
 /* Codes are written in log entries: never reused, never renumbered. */
 enum op_code {
@@ -61,6 +61,8 @@ extern const struct op_spec op_destroy_spec;
 extern const struct op_spec op_throttle_spec;
 extern const struct op_spec op_unthrottle_spec;
 extern const struct op_spec op_concurrency_spec;
+extern const struct op_spec op_queue_retention_spec;
+extern const struct op_spec op_queue_lease_spec;
 
 /* enqueue: reference 3.1 and A5. Defaults are applied by the operation, not by the reader. */
 enum op_enqueue_bit {
@@ -146,6 +148,7 @@ extern const struct message op_fetch_reply_message; /* {"jobs":[...]}: fetch/bat
 struct op_ack {
     struct slice job_id;
     struct slice lease_token;  /* Empty = none sent. */
+    bool require_token;        /* --require-lease-token, as of the server that asks. */
     struct slice result;       /* JSON or empty. */
     struct slice checkpoint;   /* JSON or empty. */
     struct slice agent_status; /* Not empty: UNSUPPORTED. Likewise the next two. */
@@ -169,6 +172,7 @@ extern const struct message
 struct op_fail {
     struct slice job_id;
     struct slice lease_token;
+    bool require_token;     /* As for an ack. */
     struct slice error;     /* Cut at ERROR_TEXT_MAX. */
     struct slice backtrace; /* Cut at BACKTRACE_MAX. */
     bool no_retry;          /* Dead at once. */
@@ -199,7 +203,8 @@ struct op_heartbeat_item {
 };
 
 struct op_heartbeat {
-    struct list jobs; /* struct op_heartbeat_item. */
+    struct list jobs;   /* struct op_heartbeat_item. */
+    bool require_token; /* As for an ack. */
 };
 
 struct op_heartbeat_job_reply {
@@ -350,6 +355,24 @@ struct op_concurrency {
     int64_t max; /* 0 or less = no limit. */
 };
 
+/* queue_retention and queue_lease: A10. */
+struct op_queue_retention {
+    uint64_t has; /* enum retention_bit, as in a queue's row. */
+    struct slice queue;
+    struct retention keep;
+};
+
+enum op_queue_lease_bit { OP_QUEUE_LEASE_HAS_DEFAULT = 1 };
+
+struct op_queue_lease {
+    uint64_t has;
+    struct slice queue;
+    bool require_token;
+    uint64_t default_lease; /* ms. */
+};
+
+extern const struct message op_queue_retention_message;
+extern const struct message op_queue_lease_message;
 extern const struct message op_throttle_message;
 extern const struct message op_concurrency_message;
 extern const struct message op_queue_message;

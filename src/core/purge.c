@@ -42,11 +42,11 @@ static uint64_t keep_ns(const struct meta_row *meta, const struct queue_row *que
     uint64_t ms = state == JOB_COMPLETED ? own->completed_ms
                   : state == JOB_DEAD    ? own->dead_ms
                                          : own->cancelled_ms;
-    uint32_t bit = state == JOB_COMPLETED ? RETENTION_HAS_COMPLETED
-                   : state == JOB_DEAD    ? RETENTION_HAS_DEAD
-                                          : RETENTION_HAS_CANCELLED;
+    enum retention_bit bit = state == JOB_COMPLETED ? RETENTION_HAS_COMPLETED
+                             : state == JOB_DEAD    ? RETENTION_HAS_DEAD
+                                                    : RETENTION_HAS_CANCELLED;
 
-    if (queue->has >> (bit - 1) & 1) {
+    if (retention_has(queue, bit)) {
         return ms * NS_PER_MS;
     }
     return meta->retention_ms == 0 ? UINT64_MAX : meta->retention_ms * NS_PER_MS;
@@ -99,9 +99,14 @@ static void set_due(struct meta_row *meta, uint64_t due_ns)
     meta->purge_due = due_ns == UINT64_MAX ? 0 : due_ns;
 }
 
+/* A sweep that is under way has passed jobs by the old retention, so another starts from the first
+ * one, at once. */
 void purge_note_change(struct meta_row *meta)
 {
     meta->purge_due = 1;
+    meta->purge_after = 0;
+    meta->purge_cursor_time = 0;
+    meta->purge_cursor_seq = 0;
 }
 
 /* The least key and the least due instant of done jobs tell the purge where and when to start. A

@@ -9,6 +9,30 @@
     .help = help_
 #define COUNT(tag_, name_, help_) {ROW(tag_, FIELD_U64, name_, help_), .flags = FIELD_ALWAYS}
 
+#define KEPT(tag_, name_, bit_)                                                                    \
+    {.name = #name_,                                                                               \
+     .kind = FIELD_DURATION,                                                                       \
+     .tag = tag_,                                                                                  \
+     .bit = RETENTION_HAS_##bit_,                                                                  \
+     .offset = offsetof(struct queue_retention, keep.name_##_ms),                                  \
+     .help = "how long " #name_ " jobs are kept; absent: as the server says"}
+
+static const struct field retention_fields[] = {
+    KEPT(1, completed, COMPLETED),
+    KEPT(2, dead, DEAD),
+    KEPT(3, cancelled, CANCELLED),
+};
+
+#undef KEPT
+
+static const struct message queue_retention_message = {
+    .name = "QueueRetention",
+    .fields = retention_fields,
+    .field_count = ARRAY_COUNT(retention_fields),
+    .size = sizeof(struct queue_retention),
+    .has_offset = offsetof(struct queue_retention, has),
+};
+
 static const struct field queue_fields[] = {
     {ROW(1, FIELD_TEXT, name, "the queue"), .flags = FIELD_ALWAYS},
     {ROW(2, FIELD_BOOL, paused, "hands out nothing"), .flags = FIELD_ALWAYS},
@@ -35,6 +59,10 @@ static const struct field queue_fields[] = {
     {ROW(23, FIELD_U32, max_concurrency, "jobs active at most; absent: no limit")},
     {ROW(24, FIELD_U32, rate_limit, "jobs handed out at most in any window; absent: no limit")},
     {ROW(25, FIELD_U64, rate_window_ms, "length of the window")},
+    {ROW(30, FIELD_MESSAGE, retention, "set for this queue; absent: nothing is"),
+     .sub = &queue_retention_message},
+    {ROW(31, FIELD_BOOL, require_lease_token, "acks and fails without one are refused")},
+    {ROW(32, FIELD_DURATION, default_lease, "of a fetch that asks for none; absent: 60s")},
     {ROW(40, FIELD_U64, throughput_1m, "jobs completed within the last minute"), .bit = 2},
     {ROW(41, FIELD_U64, wait_p50_ms, "half of those started lately were ready for less"), .bit = 3},
     {ROW(42, FIELD_U64, wait_p99_ms, "99 of 100 were ready for less"), .bit = 3},

@@ -4,6 +4,23 @@
 
 #include "core/core.h"
 
+/* How long jobs of a queue are kept when they have ended; 0 = not at all. */
+struct retention {
+    uint64_t completed_ms;
+    uint64_t dead_ms;
+    uint64_t cancelled_ms;
+};
+
+/* 1 + bit number in the `has` beside it. Without its bit, the server's retention counts. */
+enum retention_bit { RETENTION_HAS_COMPLETED = 1, RETENTION_HAS_DEAD, RETENTION_HAS_CANCELLED };
+#define RETENTION_BITS 7u
+
+/* What a queue has of its own. */
+struct queue_retention {
+    uint64_t has; /* enum retention_bit. */
+    struct retention keep;
+};
+
 struct queue_object {
     struct slice name;
     bool paused;
@@ -31,6 +48,9 @@ struct queue_object {
     uint32_t max_concurrency; /* 0 = no limit, like the next. */
     uint32_t rate_limit;
     uint64_t rate_window_ms;
+    const struct queue_retention *retention; /* NULL = the server's. */
+    bool require_lease_token;
+    uint64_t default_lease; /* ms; 0 = the server's. */
     uint64_t throughput_1m; /* Of the node's memory, as the next two: core leaves them out. */
     uint64_t wait_p50_ms;
     uint64_t wait_p99_ms;

@@ -76,6 +76,8 @@ static const struct field queue_fields[] = {
     KEPT(19, completed_ms, COMPLETED),
     KEPT(20, dead_ms, DEAD),
     KEPT(21, cancelled_ms, CANCELLED),
+    QUEUE(FIELD_BOOL, 30, require_lease_token),
+    QUEUE(FIELD_U64, 31, default_lease_ms),
 };
 
 #undef QUEUE

@@ -7,6 +7,7 @@
 
 #include "core/job.h"
 #include "core/key.h"
+#include "core/queue.h"
 #include "wire/protobuf.h"
 
 #define STORED_FORMAT 1
@@ -48,16 +49,6 @@ struct meta_row {
     uint64_t kept_max;
 };
 
-/* How long jobs of a queue are kept when they have ended; 0 = not at all. */
-struct retention {
-    uint64_t completed_ms;
-    uint64_t dead_ms;
-    uint64_t cancelled_ms;
-};
-
-/* Bits of queue_row.has: 1 + bit number. Without its bit, the server's retention counts. */
-enum retention_bit { RETENTION_HAS_COMPLETED = 1, RETENTION_HAS_DEAD, RETENTION_HAS_CANCELLED };
-
 struct queue_row {
     uint64_t has;
     struct slice name;
@@ -78,10 +69,18 @@ struct queue_row {
     bool drained;         /* It drains, and nothing of it was active at the last entry's end. */
     bool destroyed; /* There is no such queue until it is named again; the row keeps its number. */
     struct retention retention;
-    uint32_t max_concurrency; /* Jobs active at most; 0 = no limit. */
-    uint32_t rate_limit;      /* Claims at most in any rate_window_ms; 0 = no limit. */
-    uint64_t rate_window_ms;  /* Also of a limit that was taken away: claims are kept so long. */
+    uint32_t max_concurrency;  /* Jobs active at most; 0 = no limit. */
+    uint32_t rate_limit;       /* Claims at most in any rate_window_ms; 0 = no limit. */
+    uint64_t rate_window_ms;   /* Also of a limit that was taken away: claims are kept so long. */
+    bool require_lease_token;  /* Who acks, fails or beats without one is refused. */
+    uint64_t default_lease_ms; /* Of a claim that asks for none; 0 = the server's. */
 };
+
+/* True if the queue has a retention of its own for that state. */
+static inline bool retention_has(const struct queue_row *queue, enum retention_bit bit)
+{
+    return queue->has >> (bit - 1) & 1;
+}
 
 /* How an epoch of a lease ended: what a repeated ack or fail is compared with. */
 enum lease_verb {

@@ -113,6 +113,15 @@ static struct slice between(const struct look *look, const char *before, struct 
 /* --- The gates; each fills its members and says whether it holds --------------------------------
  */
 
+/* True of a job that a queue which hands out nothing holds up: also of one that is not due yet or
+ * is held, for what holds it now is not all that does. */
+static bool waits_for_queue(const struct look *look)
+{
+    enum job_state state = (enum job_state)look->job->state;
+
+    return state != JOB_ACTIVE && !job_state_is_terminal(state);
+}
+
 static bool is_paused(const struct look *look, struct why_gate *gate)
 {
     const struct queue_row *queue = &look->queue->row;
@@ -120,7 +129,7 @@ static bool is_paused(const struct look *look, struct why_gate *gate)
     gate->queue = queue->name;
     gate->since = queue->paused_at;
     gate->text = between(look, "queue ", gate->queue, " is paused");
-    return queue->paused && queue->draining_at == 0 && look->job->state == JOB_PENDING;
+    return queue->paused && queue->draining_at == 0 && waits_for_queue(look);
 }
 
 static bool is_draining(const struct look *look, struct why_gate *gate)
@@ -130,7 +139,7 @@ static bool is_draining(const struct look *look, struct why_gate *gate)
     gate->queue = queue->name;
     gate->since = queue->draining_at;
     gate->text = between(look, "queue ", gate->queue, " is draining");
-    return queue->draining_at != 0 && look->job->state == JOB_PENDING;
+    return queue->draining_at != 0 && waits_for_queue(look);
 }
 
 static bool is_scheduled(const struct look *look, struct why_gate *gate)

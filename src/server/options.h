@@ -28,6 +28,7 @@ struct server_options {
     bool lifecycle_events;
     bool docs_enabled;
     bool view;
+    bool require_lease_token;
     bool compression;
     uint64_t events_max;
     uint64_t retention_ms;

@@ -166,6 +166,7 @@ static bool open_http(struct server *server, struct refusal *refusal)
         .query_timeout_ms = options->query_timeout_ms,
         .metrics_queues_max = options->metrics_max_queues,
         .docs_enabled = options->docs_enabled,
+        .require_lease_token = options->require_lease_token,
     };
     struct err err;
 

@@ -45,6 +45,7 @@ ON_A_QUEUE = {  # Method and path behind /queues/NAME.
     "pause": ("POST", "/pause"), "resume": ("POST", "/resume"), "drain": ("POST", "/drain"),
     "clear": ("POST", "/clear"), "destroy": ("DELETE", ""),
     "throttle": ("POST", "/throttle"), "unthrottle": ("DELETE", "/throttle"), "concurrency": ("POST", "/concurrency"),
+    "queue_retention": ("PUT", "/retention"), "queue_lease": ("PUT", "/lease"),
 }
 OPERATIONS = {"enqueue", "fetch", "ack", "fail", "heartbeat", "delete"} | ON_A_JOB | set(ON_A_QUEUE)
 READS = {"job", "attempts", "queues"}
@@ -223,7 +224,8 @@ class Replay:
             return self.send("POST", f"/api/v1/jobs/{named(fields, 'job_id')}/{verb}", fields)
         if verb in ON_A_QUEUE:
             method, path = ON_A_QUEUE[verb]
-            return self.send(method, f"/api/v1/queues/{named(fields, 'queue')}{path}", fields or None)
+            path = f"/api/v1/queues/{named(fields, 'queue')}{path}"
+            return self.send(method, path, fields if fields or method == "PUT" else None)
         return self.send("POST", f"/api/v1/{verb}", fields)
 
     def learn(self, reply):

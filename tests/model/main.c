@@ -12,7 +12,7 @@
 #include "core/tables.h"
 #include "store/kv_mem.h"
 #include "tests/model/kept.h"
-#include "tests/model/model.h"
+#include "tests/model/settings.h"
 #include "wire/json.h"
 
 #include <stdio.h>
@@ -292,6 +292,23 @@ static void draw_throttle(struct run *run, struct op_throttle *op)
     op->window_ms = draw(run, 12) ? 1500 : 0;
 }
 
+static void draw_retention(struct run *run, struct op_queue_retention *op)
+{
+    op->queue = draw_queue(run);
+    op->has = draw(run, RETENTION_BITS + 1);
+    op->keep.completed_ms = op->has & 1 ? draw(run, 4) * 30000 : 0;
+    op->keep.dead_ms = op->has & 2 ? draw(run, 4) * 30000 : 0;
+    op->keep.cancelled_ms = op->has & 4 ? draw(run, 4) * 30000 : 0;
+}
+
+static void draw_lease(struct run *run, struct op_queue_lease *op)
+{
+    op->queue = draw_queue(run);
+    op->require_token = draw(run, 3) == 0;
+    op->has = draw(run, 2);
+    op->default_lease = op->has * (1 + draw(run, 4)) * 1000;
+}
+
 static void draw_request(struct run *run, uint32_t code, void *request)
 {
     const struct model_job *job;
@@ -326,6 +343,12 @@ static void draw_request(struct run *run, uint32_t code, void *request)
     case OP_THROTTLE:
         draw_throttle(run, request);
         break;
+    case OP_QUEUE_RETENTION:
+        draw_retention(run, request);
+        break;
+    case OP_QUEUE_LEASE:
+        draw_lease(run, request);
+        break;
     case OP_CONCURRENCY:
         ((struct op_concurrency *)request)->queue = draw_queue(run);
         ((struct op_concurrency *)request)->max = (int64_t)draw(run, 12) - 2;
@@ -350,9 +373,10 @@ static uint32_t draw_code(struct run *run, bool in_unit)
         OP_ACK,     OP_ACK,      OP_FAIL,    OP_FAIL,    OP_HEARTBEAT, OP_CANCEL, OP_TICK,
         OP_TICK,    OP_RETRY,    OP_DELETE,  OP_MOVE,    OP_HOLD,      OP_HOLD,   OP_APPROVE,
         OP_REJECT,  OP_PRIORITY, OP_FETCH,   OP_ACK,     OP_ACK};
-    static const uint8_t queue_codes[] = {OP_RESUME,   OP_RESUME,     OP_RESUME,     OP_PAUSE,
-                                          OP_DRAIN,    OP_CLEAR,      OP_DESTROY,    OP_THROTTLE,
-                                          OP_THROTTLE, OP_UNTHROTTLE, OP_CONCURRENCY};
+    static const uint8_t queue_codes[] = {
+        OP_RESUME,      OP_RESUME,          OP_RESUME,     OP_PAUSE,    OP_DRAIN,
+        OP_CLEAR,       OP_DESTROY,         OP_THROTTLE,   OP_THROTTLE, OP_UNTHROTTLE,
+        OP_CONCURRENCY, OP_QUEUE_RETENTION, OP_QUEUE_LEASE};
     uint32_t code = draw(run, 25) ? codes[draw(run, ARRAY_COUNT(codes))]
                                   : queue_codes[draw(run, ARRAY_COUNT(queue_codes))];
 
@@ -496,7 +520,8 @@ static void follow_purge(struct run *run, struct op_tick_reply *reply)
         struct err err;
 
         if (!job->gone && job_state_is_terminal(job->state) &&
-            job->ended_at + 60 * NS_PER_SECOND <= model->now_ns &&
+            job->ended_at + model_keep_ns(&model->queues[job->queue], job->state) <=
+                model->now_ns &&
             core_job_get(run->core, slice_text(job->id.text), &run->replies, &object, &err) ==
                 ERR_NOT_FOUND) {
             job->gone = true;
@@ -727,6 +752,7 @@ static void compare_queue(struct run *run, const struct queue_object *have)
         have->drained != (have->draining && have->active == 0) ||
         have->max_concurrency != model->queues[at].max_concurrency ||
         have->rate_limit != model->queues[at].rate_limit ||
+        have->require_lease_token != model->queues[at].needs_token ||
         have->created_at != model->queues[at].created_at ||
         have->enqueued_total != model->queues[at].enqueued ||
         have->completed_total != model->queues[at].completed ||
@@ -781,7 +807,7 @@ static void compare_all(struct run *run)
 static void open_core(struct run *run)
 {
     struct core_options options = {
-        .retention_ms = 60000,
+        .retention_ms = MODEL_RETENTION_MS,
         .events_max = 3000,
         .kept = {MODEL_KEPT_TTL_MS, MODEL_KEPT_MIN_TTL_MS, MODEL_KEPT_MAX},
     };
@@ -923,7 +949,7 @@ int main(int argc, char **argv)
                  (unsigned long long)run.op, run.model->job_count);
     for (uint32_t i = 0; i < OP_CODES; i++) {
         if (op_find(i)) {
-            (void)printf("  %-9s %6llu agreed, %llu of them refused\n", op_find(i)->name,
+            (void)printf("  %-15s %6llu agreed, %llu of them refused\n", op_find(i)->name,
                          (unsigned long long)run.agreed[i], (unsigned long long)run.refused[i]);
         }
     }

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/reply.h"
+#include "tests/model/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,7 @@ static void end(struct model *model, struct model_job *job, enum job_state state
     if (state == JOB_DEAD) {
         job->failed_at = model->now_ns;
     }
+    job->gone = model_keep_ns(&model->queues[job->queue], state) == 0;
 }
 
 static void stop_running(struct model_job *job)
@@ -203,9 +205,7 @@ static void token_of(const struct model_job *job, char text[MODEL_TEXT_MAX])
 static void claim(struct model *model, const struct op_fetch *op, struct model_job *job,
                   struct op_fetch_job *ret)
 {
-    int32_t seconds = op->lease_duration > 0 ? op->lease_duration
-                      : op->timeout > 0      ? op->timeout
-                                             : 60;
+    int32_t seconds = model_lease(&model->queues[job->queue], op);
     char token[MODEL_TEXT_MAX];
 
     job->state = JOB_ACTIVE;
@@ -312,8 +312,8 @@ static bool token_makes_sense(struct slice token)
 }
 
 /* REPLY_NONE: the job may be ended now, or was by the same verb (*repeated). */
-static uint16_t may_end(struct model_job *job, struct slice token, char verb, uint16_t refuse,
-                        bool *repeated)
+static uint16_t may_end(const struct model *model, struct model_job *job, struct slice token,
+                        char verb, uint16_t refuse, bool *repeated)
 {
     *repeated = false;
     if (token.size && !token_makes_sense(token)) {
@@ -323,7 +323,8 @@ static uint16_t may_end(struct model_job *job, struct slice token, char verb, ui
         return refuse;
     }
     if (token.size == 0) {
-        return job->state == JOB_ACTIVE ? REPLY_NONE : refuse;
+        return job->state == JOB_ACTIVE && !model->queues[job->queue].needs_token ? REPLY_NONE
+                                                                                  : refuse;
     }
     if (job->state == JOB_ACTIVE && token_is(token, job, job->epoch)) {
         return REPLY_NONE;
@@ -348,7 +349,7 @@ static uint16_t ack(struct model *model, const struct op_ack *op, struct op_ack_
 {
     struct model_job *job = find_slice(model, op->job_id);
     bool repeated;
-    uint16_t refused = may_end(job, op->lease_token, 'a', REPLY_ACK_ERROR, &repeated);
+    uint16_t refused = may_end(model, job, op->lease_token, 'a', REPLY_ACK_ERROR, &repeated);
 
     if (refused) {
         return refused;
@@ -391,7 +392,7 @@ static uint16_t fail(struct model *model, const struct op_fail *op, struct op_fa
 {
     struct model_job *job = find_slice(model, op->job_id);
     bool repeated;
-    uint16_t refused = may_end(job, op->lease_token, 'f', REPLY_FAIL_ERROR, &repeated);
+    uint16_t refused = may_end(model, job, op->lease_token, 'f', REPLY_FAIL_ERROR, &repeated);
 
     if (refused) {
         return refused;
@@ -447,7 +448,8 @@ static void beat(struct model *model, const struct op_heartbeat_item *item,
     struct slice token = item->job.lease_token;
 
     answers[reply->jobs.count++].key = item->key;
-    if (!job || job->state != JOB_ACTIVE || (token.size && !token_is(token, job, job->epoch))) {
+    if (!job || job->state != JOB_ACTIVE ||
+        (token.size ? !token_is(token, job, job->epoch) : model->queues[job->queue].needs_token)) {
         answer->status = slice_text("cancel");
         answer->reason = slice_text(why_cancel(job));
         add_id(job ? &reply->canceled : &reply->unknown, item->key);
@@ -837,6 +839,16 @@ static uint16_t change_queue(struct model *model, uint32_t code, const struct op
     return REPLY_NONE;
 }
 
+static uint16_t set(struct model *model, uint32_t code, const void *request, void *reply)
+{
+    struct slice name = code == OP_QUEUE_LEASE
+                            ? ((const struct op_queue_lease *)request)->queue
+                            : ((const struct op_queue_retention *)request)->queue;
+
+    return name.size ? model_set(&model->queues[make_queue(model, name)], code, request, reply)
+                     : REPLY_VALIDATION_ERROR;
+}
+
 uint16_t model_apply(struct model *model, uint32_t code, const void *request, void *reply)
 {
     switch (code) {
@@ -860,6 +872,9 @@ uint16_t model_apply(struct model *model, uint32_t code, const void *request, vo
         return limit(model, code, request, reply);
     case OP_DESTROY:
         return destroy(model, request, reply);
+    case OP_QUEUE_RETENTION:
+    case OP_QUEUE_LEASE:
+        return set(model, code, request, reply);
     case OP_PAUSE:
     case OP_RESUME:
     case OP_DRAIN:

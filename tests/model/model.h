@@ -74,6 +74,9 @@ struct model_queue {
     uint32_t rate_limit;
     uint64_t window_ns;
     uint64_t claims[MODEL_RATE_MAX]; /* Instants of the last ones under the limit, newest first. */
+    struct queue_retention keep;
+    bool needs_token;
+    uint64_t lease_ms; /* Of a claim that asks for none; 0 = 60 s. */
     uint64_t created_at;
     uint64_t enqueued;
     uint64_t completed;

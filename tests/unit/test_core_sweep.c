@@ -270,10 +270,45 @@ static void test_old_claims_go(void **state)
     core_fixture_done(&fixture);
 }
 
+/* A changed retention holds at once for jobs that ended before, also for those that the sweep under
+ * way has passed already. */
+static void test_changed_retention(void **state)
+{
+    const struct op_tick_reply *ticked;
+    struct core_fixture fixture;
+    uint32_t purged = 0;
+    uint32_t ticks = 0;
+
+    (void)state;
+    core_fixture_init(&fixture);
+    (void)core_fixture_run(&fixture, "queue_retention",
+                           "{\"queue\":\"short\",\"completed\":\"1s\"}");
+    enqueue_many(&fixture, 1500, "{\"queue\":\"q\"}");
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(complete_some(&fixture, "q"), 500);
+    }
+    enqueue_many(&fixture, 1, "{\"queue\":\"short\"}");
+    assert_int_equal(complete_some(&fixture, "short"), 1);
+    fixture.now_ns += 10 * NS_PER_SECOND;
+    ticked = tick(&fixture);
+    assert_int_equal(ticked->purged, 0);
+    assert_true(ticked->more); /* The sweep stopped in the middle. */
+    (void)core_fixture_run(&fixture, "queue_retention", "{\"queue\":\"q\",\"completed\":\"5s\"}");
+    core_fixture_check(&fixture);
+    while (is_due(&fixture)) {
+        purged += tick(&fixture)->purged;
+        core_fixture_check(&fixture);
+        assert_true(++ticks < 10);
+    }
+    assert_int_equal(purged, 1501);
+    core_fixture_done(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bounded_entries),
+        cmocka_unit_test(test_changed_retention),
         cmocka_unit_test(test_done_rows_of_a_destroyed_queue),
         cmocka_unit_test(test_restarts_change_nothing),
         cmocka_unit_test(test_store_failures_stop_the_replica),

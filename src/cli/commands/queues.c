@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-enum show { SHOW_NAME, SHOW_STATE, SHOW_COUNT, SHOW_RATE, SHOW_MS };
+enum show { SHOW_NAME, SHOW_STATE, SHOW_COUNT, SHOW_RATE, SHOW_MS, SHOW_TEXT };
 
 /* One row a column; `member` is where its number comes from. */
 struct number_row {
@@ -135,7 +135,7 @@ static const struct page_row page_rows[] = {
     {"completed_total", "Done ever", SHOW_COUNT},
     {"failed_total", "Failures ever", SHOW_COUNT},
     {"max_concurrency", "At once", SHOW_COUNT},
-    {"retention", "Retention", SHOW_RATE},
+    {"default_lease", "Lease", SHOW_TEXT},
     {"require_lease_token", "Needs token", SHOW_RATE},
 };
 
@@ -147,6 +147,17 @@ static void show_limit(struct session *session, struct slice queue)
     if (rate > 0) {
         page_printf(session, "Rate limit", "%" PRIu64 " in %s", rate,
                     human_duration(session_number(queue, "rate_window_ms"), window));
+    }
+}
+
+static void show_retention(struct session *session, struct slice queue)
+{
+    static const char *const states[] = {"completed", "dead", "cancelled"};
+    static const char *const labels[] = {"Keeps completed", "Keeps dead", "Keeps cancelled"};
+    struct slice retention = json_member(queue, "retention");
+
+    for (size_t i = 0; i < ARRAY_COUNT(states); i++) {
+        page_text(session, labels[i], PAINT_NONE, session_text(session, retention, states[i]));
     }
 }
 
@@ -165,11 +176,15 @@ static void show_queue(struct session *session, struct slice queue)
 
         if (page_rows[i].show == SHOW_MS && json_whole_of(value, &number)) {
             page_printf(session, page_rows[i].label, "%s", human_duration(number, text));
+        } else if (page_rows[i].show == SHOW_TEXT) {
+            page_text(session, page_rows[i].label, PAINT_NONE,
+                      session_text(session, queue, page_rows[i].member));
         } else {
             page_text(session, page_rows[i].label, PAINT_NONE, value);
         }
     }
     show_limit(session, queue);
+    show_retention(session, queue);
 }
 
 /* --- The command ---------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ static const struct field fields[] = {
         .max = LEASE_TOKEN_MAX,
         .help = "of the delivery; absent = whoever runs it",
     },
+    {ROW(FIELD_BOOL, 30, require_token), .flags = FIELD_INNER,
+     .help = "a token is required whatever the queue says"},
     {ROW(FIELD_JSON, 3, result), .max = RESULT_MAX, .help = "what it returned"},
     {ROW(FIELD_JSON, 4, checkpoint), .max = CHECKPOINT_MAX, .help = "kept with the job"},
     {ROW(FIELD_TEXT, 5, agent_status), .max = 64, .help = "must be empty: not supported yet"},
@@ -110,7 +112,8 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
 {
     const struct op_ack *op = request;
     struct op_ack_reply *reply = ret_reply;
-    struct lease_request lease = {op->job_id, op->lease_token, LEASE_VERB_ACK, REPLY_ACK_ERROR};
+    struct lease_request lease = {op->job_id, op->lease_token, op->require_token, LEASE_VERB_ACK,
+                                  REPLY_ACK_ERROR};
     bool repeated;
     struct job job;
 

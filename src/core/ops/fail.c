@@ -15,6 +15,8 @@ static const struct field fields[] = {
         .max = LEASE_TOKEN_MAX,
         .help = "of the delivery; absent = whoever runs it",
     },
+    {ROW(FIELD_BOOL, 30, require_token), .flags = FIELD_INNER,
+     .help = "a token is required whatever the queue says"},
     {
         ROW(FIELD_TEXT, 3, error),
         .flags = FIELD_CUT,
@@ -117,7 +119,8 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
 {
     const struct op_fail *op = request;
     struct op_fail_reply *reply = ret_reply;
-    struct lease_request lease = {op->job_id, op->lease_token, LEASE_VERB_FAIL, REPLY_FAIL_ERROR};
+    struct lease_request lease = {op->job_id, op->lease_token, op->require_token, LEASE_VERB_FAIL,
+                                  REPLY_FAIL_ERROR};
     struct error_row error = {.outcome = OUTCOME_FAILED};
     bool repeated;
     struct job job;

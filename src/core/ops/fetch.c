@@ -108,7 +108,7 @@ const struct message op_fetch_reply_message = {
 /* A claim under way. */
 struct claim {
     const struct op_fetch *op;
-    uint64_t lease_ms;
+    uint64_t lease_ms; /* 0 = it is the queue's to say. */
     uint32_t count_max;
     uint32_t expired_left;
     struct op_fetch_job *jobs;
@@ -120,7 +120,15 @@ static uint64_t lease_ms_of(const struct op_fetch *op)
     if (op->lease_duration > 0) {
         return (uint64_t)op->lease_duration * 1000;
     }
-    return op->timeout > 0 ? (uint64_t)op->timeout * 1000 : LEASE_MS_DEFAULT;
+    return op->timeout > 0 ? (uint64_t)op->timeout * 1000 : 0;
+}
+
+static uint64_t lease_ms_in(const struct claim *claim, const struct queue *queue)
+{
+    if (claim->lease_ms) {
+        return claim->lease_ms;
+    }
+    return queue->row.default_lease_ms ? queue->row.default_lease_ms : LEASE_MS_DEFAULT;
 }
 
 /* How many jobs can be delivered at most: bounds the reply's list. A rate limit looks at the time,
@@ -176,9 +184,9 @@ static void deliver(struct tx *tx, struct claim *claim, struct queue *queue, str
 
     job->attempt++;
     job->epoch++;
-    job->lease_ms = claim->lease_ms;
+    job->lease_ms = lease_ms_in(claim, queue);
     job_move(tx, job, JOB_ACTIVE, EVENT_STARTED);
-    job->lease_at = tx_after(tx, claim->lease_ms);
+    job->lease_at = tx_after(tx, job->lease_ms);
     job->started_at = tx->now_ns;
     job->worker_id = claim->op->worker_id;
     job->hostname = claim->op->hostname;
@@ -191,7 +199,7 @@ static void deliver(struct tx *tx, struct claim *claim, struct queue *queue, str
         .queue = queue->row.name,
         .attempt = job->attempt,
         .max_retries = job->max_retries,
-        .lease_duration = (uint32_t)(claim->lease_ms / 1000),
+        .lease_duration = (uint32_t)(job->lease_ms / 1000),
         .lease_token = lease_token_text(job->key, job->epoch, tx->arena),
         .lease_expires_at = job->lease_at,
         .priority = job->priority,

@@ -1,7 +1,6 @@
 /* heartbeat: workers say that they are still at it, and learn what to drop (reference 3.3, A3). */
 #include "base/limits.h"
-#include "base/reply.h"
-#include "core/job_move.h"
+#include "core/lease.h"
 #include "core/ops.h"
 
 #define ROW(kind_, tag_, name_, help_)                                                             \
@@ -49,6 +48,14 @@ static const struct field fields[] = {
         .value_offset = offsetof(struct op_heartbeat_item, job),
         .sub = &job_message,
         .help = "the jobs that are being run, by id",
+    },
+    {
+        .name = "require_token",
+        .kind = FIELD_BOOL,
+        .flags = FIELD_INNER,
+        .tag = 30,
+        .offset = offsetof(struct op_heartbeat, require_token),
+        .help = "a token is required whatever the queue says",
     },
 };
 
@@ -114,17 +121,23 @@ static const char *const reasons[JOB_STATE_COUNT] = {
 /* A heartbeat's token: sent or not, and what it names. */
 struct beat_token {
     bool sent;
+    bool required;
     struct job_key key;
     uint32_t epoch;
 };
 
-static bool is_current(const struct job *job, const struct beat_token *token)
+/* Without a token, whoever beats is taken for the one that runs the job: where that is not enough,
+ * it is taken for one that lost its lease. */
+static bool is_current(const struct tx *tx, const struct job *job, const struct beat_token *token)
 {
     if (job->state != JOB_ACTIVE) {
         return false;
     }
-    return !token->sent || (token->epoch == job->epoch && token->key.seq == job->key.seq &&
-                            token->key.time_ns == job->key.time_ns);
+    if (!token->sent) {
+        return !lease_token_required(tx, job, token->required);
+    }
+    return token->epoch == job->epoch && token->key.seq == job->key.seq &&
+           token->key.time_ns == job->key.time_ns;
 }
 
 /* Keeps what the worker sent. False when the entry has no room for what was kept before. */
@@ -151,11 +164,11 @@ static bool store_parts(struct tx *tx, struct job *job, const struct op_heartbea
     return true;
 }
 
-static enum err_code beat(struct tx *tx, const struct op_heartbeat_item *item,
+static enum err_code beat(struct tx *tx, const struct op_heartbeat_item *item, bool require_token,
                           struct op_heartbeat_job_reply *ret_reply, enum job_state *ret_state,
                           struct err *err)
 {
-    struct beat_token token = {.sent = item->job.lease_token.size > 0};
+    struct beat_token token = {.sent = item->job.lease_token.size > 0, .required = require_token};
     struct job_key key;
     struct job job;
 
@@ -167,7 +180,7 @@ static enum err_code beat(struct tx *tx, const struct op_heartbeat_item *item,
         job.state = JOB_NONE;
     }
     *ret_state = (enum job_state)job.state;
-    if (job.state == JOB_NONE || !is_current(&job, &token)) {
+    if (job.state == JOB_NONE || !is_current(tx, &job, &token)) {
         ret_reply->status = slice_text("cancel");
         ret_reply->reason = slice_text(reasons[job.state]);
         return ERR_NONE;
@@ -214,7 +227,7 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
         enum job_state state;
 
         answer->key = items[i].key;
-        if (beat(tx, &items[i], &answer->job, &state, err) != ERR_NONE) {
+        if (beat(tx, &items[i], op->require_token, &answer->job, &state, err) != ERR_NONE) {
             return err->code;
         }
         if (answer->job.lease_expires_at) {
