@@ -13,10 +13,12 @@ enum verb {
     VERB_CANCEL,
     VERB_PAUSE,
     VERB_RESUME,
+    VERB_CLEAR,
+    VERB_DESTROY,
 };
 
-static const char *const verb_names[] = {"enqueue",   "fetch",  "ack",   "fail",
-                                         "heartbeat", "cancel", "pause", "resume"};
+static const char *const verb_names[] = {"enqueue", "fetch", "ack",    "fail",  "heartbeat",
+                                         "cancel",  "pause", "resume", "clear", "destroy"};
 static const char *const queue_names[SIM_QUEUES] = {"mail", "video", "report", "sync"};
 
 /* --- Answers -------------------------------------------------------------------------------------
@@ -32,6 +34,13 @@ static void ended(struct client *client, enum job_state state)
     }
 }
 
+static bool is_struck(struct client *client)
+{
+    const struct known_job *job = ledger_find(client->all->ledger, slice_text(client->target));
+
+    return job && job->fate >= FATE_CLEARED;
+}
+
 static void judge_stale(struct client *client, bool accepted)
 {
     struct ledger *ledger = client->all->ledger;
@@ -42,6 +51,8 @@ static void judge_stale(struct client *client, bool accepted)
         ledger_judge(ledger, I4_EPOCHS_GROW, client->epoch >= job->epoch,
                      "%s: %s with epoch %u accepted, epoch %u was given out", job->id,
                      verb_names[client->verb], client->epoch, job->epoch);
+        ledger_judge(ledger, I17_STRUCK, !is_struck(client), "%s: %s accepted after its queue went",
+                     job->id, verb_names[client->verb]);
     }
 }
 
@@ -95,8 +106,11 @@ static void answer_cancel(struct client *client, const struct op_result *result)
     struct ledger *ledger = client->all->ledger;
     struct known_job *job = ledger_find(ledger, slice_text(client->target));
 
-    ledger_judge(ledger, I1_ENQUEUE_KEPT, !strstr(result->err.text, "no job"), "cancel: %.100s",
+    ledger_judge(ledger, I1_ENQUEUE_KEPT,
+                 job->fate != FATE_SPARED || !strstr(result->err.text, "no job"), "cancel: %.100s",
                  result->err.text);
+    ledger_judge(ledger, I17_STRUCK, result->err.code || !is_struck(client),
+                 "%s was cancelled after its queue went", client->target);
     ledger_judge(ledger, I3_TERMINAL_FINAL, result->err.code || !job->ended,
                  "%s was cancelled after it had ended", client->target);
     if (!result->err.code) {
@@ -112,6 +126,21 @@ static void answer_pause(struct client *client, const struct op_result *result)
     }
 }
 
+static void answer_strike(struct client *client, const struct op_result *result)
+{
+    struct clients *all = client->all;
+    bool destroyed = client->verb == VERB_DESTROY;
+
+    if (ledger_judge(all->ledger, I5_LEGAL_EDGES, !result->err.code, "%s: %.100s",
+                     verb_names[client->verb], result->err.text)) {
+        ledger_strike(all->ledger, client->queue, destroyed ? FATE_DESTROYED : FATE_CLEARED);
+    }
+    if (destroyed) {
+        all->paused[client->queue] = false;
+        all->pause_unknown[client->queue] = false;
+    }
+}
+
 static void act(void *context, uint64_t number);
 
 static void lost_answer(struct client *client)
@@ -124,7 +153,12 @@ static void lost_answer(struct client *client)
         all->ledger->unknown_enqueues++;
     } else if (client->verb == VERB_PAUSE || client->verb == VERB_RESUME) {
         all->pause_unknown[client->queue] = true;
-    } else if (job && client->verb != VERB_FETCH && client->verb != VERB_HEARTBEAT) {
+    } else if (client->verb == VERB_CLEAR || client->verb == VERB_DESTROY) {
+        all->pause_unknown[client->queue] |= client->verb == VERB_DESTROY;
+        ledger_strike(all->ledger, client->queue, FATE_UNKNOWN);
+    } else if (client->verb == VERB_FETCH) {
+        ledger_claim_unknown(all->ledger, client->queue);
+    } else if (job && client->verb != VERB_HEARTBEAT) {
         job->end_unknown = true;
     }
 }
@@ -132,9 +166,11 @@ static void lost_answer(struct client *client)
 static void on_answer(void *context, uint64_t call, const struct op_result *result, uint64_t index)
 {
     static void (*const answers[])(struct client *client, const struct op_result *result) = {
-        [VERB_ENQUEUE] = answer_enqueue, [VERB_FETCH] = answer_fetch,   [VERB_ACK] = answer_end,
-        [VERB_FAIL] = answer_end,        [VERB_CANCEL] = answer_cancel, [VERB_PAUSE] = answer_pause,
-        [VERB_RESUME] = answer_pause,
+        [VERB_ENQUEUE] = answer_enqueue, [VERB_FETCH] = answer_fetch,
+        [VERB_ACK] = answer_end,         [VERB_FAIL] = answer_end,
+        [VERB_CANCEL] = answer_cancel,   [VERB_PAUSE] = answer_pause,
+        [VERB_RESUME] = answer_pause,    [VERB_CLEAR] = answer_strike,
+        [VERB_DESTROY] = answer_strike,
     };
     struct client *client = context;
 
@@ -164,6 +200,9 @@ static void call(struct client *client, enum verb verb, const void *request)
     struct clients *all = client->all;
     const struct op_spec *spec = op_find_name(verb_names[verb]);
 
+    if (all->forget_clear && verb == VERB_CLEAR) {
+        spec = op_find_name(verb_names[VERB_RESUME]);
+    }
     client->verb = verb;
     if (server_submit(all->server, spec, request, on_answer, client, client->number)) {
         client->busy = true;
@@ -274,6 +313,16 @@ static void pause_or_resume(struct client *client, bool pause)
     call(client, pause ? VERB_PAUSE : VERB_RESUME, &op);
 }
 
+static void strike(struct client *client, bool destroy)
+{
+    struct op_queue op = {0};
+
+    client->queue = (uint32_t)world_random(client->all->world, SIM_QUEUES);
+    client->target[0] = 0;
+    op.queue = slice_text(queue_names[client->queue]);
+    call(client, destroy ? VERB_DESTROY : VERB_CLEAR, &op);
+}
+
 /* With a job in hand: mostly ends it, sometimes holds on to it until the lease is lost. */
 static void work(struct client *client)
 {
@@ -308,8 +357,10 @@ static void choose(struct client *client)
         fetch(client);
     } else if (dice < 94) {
         cancel(client);
+    } else if (dice < 98) {
+        pause_or_resume(client, dice < 95);
     } else {
-        pause_or_resume(client, dice < 96);
+        strike(client, dice == 99);
     }
 }
 

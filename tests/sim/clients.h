@@ -31,6 +31,7 @@ struct clients {
     bool paused[SIM_QUEUES];        /* As the log order says. */
     bool pause_unknown[SIM_QUEUES]; /* A pause or resume got no answer. */
     bool finishing;                 /* Only work off what is there. */
+    bool forget_clear;              /* The planted bug: a clear is answered and not done. */
     uint32_t in_flight;
 };
 

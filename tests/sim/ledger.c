@@ -11,7 +11,7 @@ const char *const invariant_names[INVARIANT_COUNT] = {
     [I3_TERMINAL_FINAL] = "I3 terminal", [I4_EPOCHS_GROW] = "I4 epochs",
     [I5_LEGAL_EDGES] = "I5 edges",       [I12_INDEXES] = "I12 indexes",
     [I14_STATE_HASH] = "I14 hash",       [I16_PAUSED] = "I16 paused",
-    [ILIVE_DRAINS] = "drains",
+    [I17_STRUCK] = "I17 struck",         [ILIVE_DRAINS] = "drains",
 };
 
 void ledger_init(struct ledger *ledger)
@@ -119,10 +119,39 @@ struct known_job *ledger_delivered(struct ledger *ledger, const struct op_fetch_
         }
         job = ledger_add(ledger, delivered->job_id, queue);
     }
+    ledger_judge(ledger, I17_STRUCK, job->fate < FATE_CLEARED,
+                 "%s was %s with its queue and handed out afterwards", job->id,
+                 job->fate == FATE_CLEARED ? "cleared" : "destroyed");
     ledger_judge(ledger, I3_TERMINAL_FINAL, !job->ended, "%s ended as %s and was handed out again",
                  job->id, job_state_name(job->end));
     ledger_judge(ledger, I4_EPOCHS_GROW, epoch > job->epoch, "%s: epoch %u after %u", job->id,
                  epoch, job->epoch);
     job->epoch = epoch;
     return job;
+}
+
+/* True if the job was waiting, as far as anybody can know: a clear does not strike active ones. */
+static bool waits_for_sure(const struct known_job *job)
+{
+    return job->epoch == 0 && !job->claim_unknown && !job->end_unknown;
+}
+
+void ledger_strike(struct ledger *ledger, uint32_t queue, enum fate fate)
+{
+    for (uint32_t i = 0; i < ledger->job_count; i++) {
+        struct known_job *job = &ledger->jobs[i];
+        bool spared = job->queue != queue || (fate == FATE_CLEARED && job->ended);
+        enum fate now = fate == FATE_CLEARED && !waits_for_sure(job) ? FATE_UNKNOWN : fate;
+
+        if (!spared && now > job->fate) {
+            job->fate = now;
+        }
+    }
+}
+
+void ledger_claim_unknown(struct ledger *ledger, uint32_t queue)
+{
+    for (uint32_t i = 0; i < ledger->job_count; i++) {
+        ledger->jobs[i].claim_unknown |= ledger->jobs[i].queue == queue;
+    }
 }

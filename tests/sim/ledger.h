@@ -15,11 +15,20 @@ enum invariant {
     I12_INDEXES,    /* Indexes rebuilt from rows equal the live ones. */
     I14_STATE_HASH, /* The same index has the same state hash, whoever applies it and how often. */
     I16_PAUSED,     /* A paused queue hands out nothing. */
-    ILIVE_DRAINS,   /* When faults stop, every job gets to its end. */
+    I17_STRUCK,   /* What a clear or destroy struck is never handed out and nobody can change it. */
+    ILIVE_DRAINS, /* When faults stop, every job gets to its end. */
     INVARIANT_COUNT
 };
 
 extern const char *const invariant_names[INVARIANT_COUNT];
+
+/* What clears and destroys of its queue did to a job. */
+enum fate {
+    FATE_SPARED,
+    FATE_UNKNOWN,   /* It may be gone: their answer got lost, or it is not known that it waited. */
+    FATE_CLEARED,   /* It waited for sure, or had expired. */
+    FATE_DESTROYED, /* It has no row. */
+};
 
 struct known_job {
     char id[40];
@@ -28,6 +37,8 @@ struct known_job {
     bool ended;         /* A terminal state was acknowledged. */
     bool end_unknown;   /* An ack, fail or cancel is or was under way with no answer. */
     enum job_state end; /* When ended. */
+    bool claim_unknown; /* A fetch of its queue got no answer: it may have been given to nobody. */
+    enum fate fate;
 };
 
 struct ledger {
@@ -56,6 +67,12 @@ struct known_job *ledger_add(struct ledger *ledger, struct slice id, uint32_t qu
 /* A job was delivered: judges I3 and I4. Jobs of unknown enqueues become known here. */
 struct known_job *ledger_delivered(struct ledger *ledger, const struct op_fetch_job *job,
                                    uint32_t queue);
+
+/* A clear or destroy of the queue: `fate` is what it does to jobs that it strikes. */
+void ledger_strike(struct ledger *ledger, uint32_t queue, enum fate fate);
+
+/* A fetch of the queue got no answer. */
+void ledger_claim_unknown(struct ledger *ledger, uint32_t queue);
 
 /* The epoch that a lease token names; 0 when it has none. */
 uint32_t ledger_token_epoch(struct slice token);

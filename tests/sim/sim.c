@@ -2,7 +2,8 @@
  *
  *   run                   SEEDS (50) seeds from 1 on, or from the time of day with --from
  *   run --seed N          one seed with its trace
- *   run --plant skip-sync the planted bug: the log is not synced; the run must fail
+ *   run --plant skip-sync a planted bug: the log is not synced; the run must fail
+ *   run --plant forget-clear  another: a clear is answered and not done
  *
  * Each seed: a world of its own, at least 60 simulated seconds and 2,000 client operations, power
  * cuts at random moments and at random persist points, failing syncs, full and slow disks, jumping
@@ -20,6 +21,7 @@
 #define SECONDS_MIN 60
 #define OPERATIONS_MIN 2000
 #define DRAIN_SECONDS_MAX 600
+#define PLANTED_SEEDS 20
 
 enum fault {
     FAULT_POWER_CUT,
@@ -216,11 +218,16 @@ static bool is_at_its_end(struct run *run, const struct known_job *known, struct
 
     arena_clear(arena);
     if (core_job_get(run->server.core, slice_text(known->id), arena, &job, &err)) {
+        if (known->fate != FATE_SPARED) {
+            return true;
+        }
         ledger_judge(&run->ledger, I1_ENQUEUE_KEPT, false, "%s is gone: %.120s", known->id,
                      err.text);
         return true;
     }
     ledger_judge(&run->ledger, I1_ENQUEUE_KEPT, true, "-");
+    ledger_judge(&run->ledger, I17_STRUCK, known->fate != FATE_DESTROYED,
+                 "%s is there after its queue was destroyed", known->id);
     if (known->ended) {
         ledger_judge(&run->ledger, I3_TERMINAL_FINAL, job->state == (uint32_t)known->end,
                      "%s ended as %s and is %s", known->id, job_state_name(known->end),
@@ -291,13 +298,23 @@ static void drain(struct run *run)
     }
 }
 
-static void start(struct run *run, uint64_t seed, bool trace, bool durable)
+/* Bugs that are planted: each must be found, for a checker that can not fail shows nothing. */
+enum plant { PLANT_NONE, PLANT_SKIP_SYNC, PLANT_FORGET_CLEAR, PLANT_COUNT };
+
+static const char *const plant_names[PLANT_COUNT] = {
+    [PLANT_NONE] = "none",
+    [PLANT_SKIP_SYNC] = "skip-sync",
+    [PLANT_FORGET_CLEAR] = "forget-clear",
+};
+
+static void start(struct run *run, uint64_t seed, bool trace, enum plant plant)
 {
     memset(run, 0, sizeof(*run));
     world_init(&run->world, seed, trace);
     ledger_init(&run->ledger);
-    server_init(&run->server, &run->world, &run->ledger, durable);
+    server_init(&run->server, &run->world, &run->ledger, plant != PLANT_SKIP_SYNC);
     clients_init(&run->clients, &run->world, &run->server, &run->ledger);
+    run->clients.forget_clear = plant == PLANT_FORGET_CLEAR;
     draw_mix(run);
     run->faults_on = true;
     world_after(&run->world, 0, supervise, run, 0);
@@ -307,11 +324,11 @@ static void start(struct run *run, uint64_t seed, bool trace, bool durable)
 }
 
 /* Runs a seed; true when nothing was violated. */
-static bool run_seed(struct run *run, uint64_t seed, bool trace, bool durable)
+static bool run_seed(struct run *run, uint64_t seed, bool trace, enum plant plant)
 {
     uint64_t seconds = SECONDS_MIN;
 
-    start(run, seed, trace, durable);
+    start(run, seed, trace, plant);
     while (!run->ledger.violation[0] && (run->world.now_ns < (seconds + 1) * NS_PER_SECOND ||
                                          run->clients.operations < OPERATIONS_MIN)) {
         uint64_t before[INVARIANT_COUNT];
@@ -392,22 +409,22 @@ static double cpu_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* The planted bug must be found: a checker that can not fail shows nothing. */
-static int run_planted(struct run *run, uint64_t seeds)
+/* True if one of the seeds finds the planted bug. */
+static bool run_planted(struct run *run, enum plant plant, uint64_t seeds)
 {
     for (uint64_t seed = 1; seed <= seeds; seed++) {
-        bool held = run_seed(run, seed, false, false);
+        bool held = run_seed(run, seed, false, plant);
 
         if (!held) {
-            (void)printf("planted skip-sync: found by seed %" PRIu64 ": %s\n", seed,
+            (void)printf("planted %s: found by seed %" PRIu64 ": %s\n", plant_names[plant], seed,
                          run->ledger.violation);
             finish(run);
-            return 0;
+            return true;
         }
         finish(run);
     }
-    (void)printf("planted skip-sync: NOT found by %" PRIu64 " seeds\n", seeds);
-    return 1;
+    (void)printf("planted %s: NOT found by %" PRIu64 " seeds\n", plant_names[plant], seeds);
+    return false;
 }
 
 static int run_many(struct run *run, uint64_t from, uint64_t seeds)
@@ -416,7 +433,7 @@ static int run_many(struct run *run, uint64_t from, uint64_t seeds)
     double began = cpu_seconds();
 
     for (uint64_t seed = from; seed < from + seeds; seed++) {
-        if (run_seed(run, seed, false, true)) {
+        if (run_seed(run, seed, false, PLANT_NONE)) {
             totals.passed++;
         } else {
             totals.failed++;
@@ -428,10 +445,11 @@ static int run_many(struct run *run, uint64_t from, uint64_t seeds)
     }
     print_table(&totals);
     (void)printf("%.0f ms of CPU a seed\n", (cpu_seconds() - began) * 1000 / (double)seeds);
-    if (run_planted(run, 20)) {
-        totals.failed++;
-    } else {
-        totals.passed++;
+    for (uint32_t plant = PLANT_NONE + 1; plant < PLANT_COUNT; plant++) {
+        bool found = run_planted(run, plant, PLANTED_SEEDS);
+
+        totals.passed += found;
+        totals.failed += !found;
     }
     (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n", totals.passed, totals.failed);
     return totals.failed ? 1 : 0;
@@ -445,13 +463,16 @@ int main(int argc, char **argv)
     bool held;
 
     if (argc == 3 && strcmp(argv[1], "--seed") == 0) {
-        held = run_seed(&run, strtoull(argv[2], NULL, 10), true, true);
+        held = run_seed(&run, strtoull(argv[2], NULL, 10), true, PLANT_NONE);
         (void)printf("%s\n", held ? "held" : run.ledger.violation);
         finish(&run);
         return held ? 0 : 1;
     }
-    if (argc == 3 && strcmp(argv[1], "--plant") == 0) {
-        return run_planted(&run, 20);
+    for (uint32_t plant = PLANT_NONE + 1; plant < PLANT_COUNT; plant++) {
+        if (argc == 3 && strcmp(argv[1], "--plant") == 0 &&
+            strcmp(argv[2], plant_names[plant]) == 0) {
+            return run_planted(&run, plant, PLANTED_SEEDS) ? 0 : 1;
+        }
     }
     if (argc == 3 && strcmp(argv[1], "--from") == 0) {
         from = strtoull(argv[2], NULL, 10);
