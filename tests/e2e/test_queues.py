@@ -22,7 +22,7 @@ def counts(queue, **others):
 # --- The object ------------------------------------------------------------------------------------------------------
 
 
-def test_A10_a_queue_object_has_every_row(t):
+def test_T19_A10_a_queue_object_has_every_row(t):
     c, q = t.client(), t.queue()
     c.ok("POST", f"/api/v1/queues/{q}/resume")
     bare = queue_of(c, q)
