@@ -229,13 +229,17 @@ def test_drain_waits_for_the_active_jobs(t):
 
 def test_numbers_of_queues_are_shown_as_people_say_them(t):
     queue = {**QUEUE, "throughput_1m": 42, "wait_p50_ms": 12, "wait_p99_ms": 90500, "oldest_ready_age_ms": 7384000,
-             "draining": True, "rate_limit": 10, "rate_window_ms": 60000, "max_concurrency": 4}
+             "draining": True, "rate_limit": 10, "rate_window_ms": 60000, "max_concurrency": 4,
+             "retention": {"completed": "1h0m0s", "cancelled": "0s"}, "default_lease": "5m0s", "require_lease_token": True}
     with Canned({f"GET {API}/queues": [queue, QUEUE], f"GET {API}/queues/mail": queue}) as server:
         row = run(server, "queues").out.splitlines()[1].split()
         for part in ("draining", "42", "12ms", "1m30s", "2h3m"):
             check(part in row, f"{part}: {row}")
         page = run(server, "queues", "mail").out
-        check("10 in 1m" in page and re.search(r"At once +4\n", page), page)
+        for line in ("Rate limit +10 in 1m", "At once +4", "Keeps completed +1h0m0s", "Keeps cancelled +0s", "Lease +5m0s",
+                     "Needs token +true"):
+            check(re.search(rf"(?m)^ *{line}$", page), f"{line}: {page}")
+        check("Keeps dead" not in page, page)
 
 
 # --- The server ------------------------------------------------------------------------------------------------------
@@ -336,7 +340,8 @@ def test_a_hostile_server_can_not_touch_the_terminal(t):
                                    "retry_backoff", "created_at", text)}
     job.update(payload={text: text}, tags={text: text}, result=text, errors=[{"error": text, "backtrace": text}],
                hold={name: text for name in ("kind", "by", "reason", "at")}, priority=text, attempt=text, agent={text: text})
-    queue = {name: text for name in ("name", "pending", "active", "dead", "throughput_1m", "wait_p99_ms", "retention")}
+    queue = {name: text for name in ("name", "pending", "active", "dead", "throughput_1m", "wait_p99_ms", "default_lease")}
+    queue["retention"] = {name: text for name in ("completed", "dead", "cancelled")}
     item = {name: text for name in ("id", "hostname", "state", "queues", "sdk", "sample", "fingerprint", "outcome", "error",
                                     "worker_id", "gate", "text", "until", "last_error")}
     why = {"job_id": text, "state": text, "summary": text,
