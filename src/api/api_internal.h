@@ -17,9 +17,10 @@ struct api {
     struct route_count *route_counts;         /* One for each route. */
     struct bulk_read *bulk_first, *bulk_last; /* Under way, oldest first. */
     uint32_t bulk_reads;
-    uint32_t queries;    /* On the view, under way. */
-    uint64_t started_us; /* Since 1970. */
-    char headers[512];   /* On every reply. */
+    uint32_t queries;            /* On the view, under way. */
+    uint64_t queries_incomplete; /* Of those that were answered. */
+    uint64_t started_us;         /* Since 1970. */
+    char headers[512];           /* On every reply. */
 };
 
 struct call;

@@ -22,6 +22,7 @@ static const uint64_t bounds_us[HTTP_BUCKETS] = {
 /* What single figures are read from. */
 struct figures {
     uint64_t view_index, view_lag_us, view_lag, view_rows, view_rebuilds, view_dropped;
+    uint64_t queries, queries_incomplete;
     uint64_t is_leader, raft_state, applied_index, commit_index, apply_pending, apply_pending_max;
     uint64_t overloads, applied, log_entries, log_bytes, log_failed, log_syncs;
     uint64_t flushed_index, overlay_bytes, keys_written, bytes_written;
@@ -379,6 +380,9 @@ static const struct metric_family families[] = {
            "jobs written and taken out of the view since the start"),
     FIGURE("corvo_view_rebuilds_total", "counter", view_rebuilds,
            "how often the view was made anew since the start"),
+    FIGURE("corvo_view_queries", "gauge", queries, "searches and the like that are under way"),
+    FIGURE("corvo_view_queries_incomplete_total", "counter", queries_incomplete,
+           "of those, answered before everything was looked at"),
     FIGURE("corvo_sqlite_mirror_lag_updates", "gauge", view_lag,
            "entries that searches do not see yet"),
     FIGURE("corvo_sqlite_mirror_dropped_total", "counter", view_dropped, "always 0"),
@@ -487,6 +491,8 @@ static void fill_figures(struct writer *writer)
                         ? status.applied_index - view.status.index
                         : 0,
         .view_rows = view.status.rows_total,
+        .queries = writer->api->queries,
+        .queries_incomplete = writer->api->queries_incomplete,
         .view_rebuilds = view.status.rebuilds_total,
         .applied_index = status.applied_index,
         .commit_index = status.commit_index,

@@ -39,6 +39,7 @@ static void answer(struct call *call, struct page_query *query)
     struct buf body = api->body;
 
     page_query_finish(query, &figures);
+    api->queries_incomplete += query->incomplete ? 1 : 0;
     api->body = query->json;
     api->body.size_max = body.size_max;
     query->json = body;

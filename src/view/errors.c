@@ -279,6 +279,7 @@ static enum err_code show(struct run *run, struct err *err)
     query->reply.view_index = run->reader->index;
     query->page.view_index = run->reader->index;
     query->reply.incomplete = query->reply.incomplete || run->reader->incomplete;
+    query->page.incomplete = query->reply.incomplete;
     json_write(&errors_reply_message, JSON_REST, &query->reply, &query->page.json);
     return query->page.json.failed ? no_memory(err) : ERR_NONE;
 }

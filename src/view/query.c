@@ -428,6 +428,7 @@ static enum err_code fill_reply(struct run *run, const struct total *total, stru
         .view_index = run->reader->index,
     };
     run->query->page.view_index = reply->view_index;
+    run->query->page.incomplete = reply->incomplete;
     if (run->has_more) {
         reply->cursor = search_cursor(&run->query->search, run->last, &run->query->page.arena);
     }

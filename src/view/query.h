@@ -21,7 +21,8 @@ struct page_query {
     struct arena arena;
     struct buf json; /* The answer. */
     uint64_t view_index;
-    void *context; /* The caller's. */
+    bool incomplete; /* The time was over before everything was looked at. */
+    void *context;   /* The caller's. */
     /* Ends what `run` wrote of the answer; NULL: it is whole. */
     void (*finish)(struct page_query *query, const struct page_figures *figures);
 };
