@@ -323,6 +323,7 @@ enum err_code errors_query_create(const struct errors_wish *wish, struct page_qu
         query->wish.limit = ERROR_GROUPS_SHOWN;
     }
     query->page.query.run = run_errors;
+    query->page.query.slow = true;
     arena_init(&query->page.arena, ERROR_GROUPS_ARENA_MAX);
     buf_init(&query->page.json, ERROR_GROUPS_ARENA_MAX);
     if (!arena_copy(&query->page.arena, wish->queue, &query->wish.queue)) {

@@ -8,8 +8,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define PROGRESS_STEPS 1000 /* Of SQLite's machine between two looks at the clock. */
-#define LOCKED_MS 1000      /* How long to wait for another connection, which never takes long. */
+#define PROGRESS_STEPS 1000         /* Of SQLite's machine between two looks at the clock. */
+#define SLOW_MAX (VIEW_READERS - 1) /* Slow queries that run at a time. */
+#define LOCKED_MS 1000 /* How long to wait for another connection, which never takes long. */
 
 /* When a query must end. Progress handlers look at it. */
 struct view_deadline {
@@ -34,9 +35,11 @@ struct worker {
 struct view_pool {
     struct view_pool_options options;
     pthread_mutex_t lock;
-    pthread_cond_t wanted; /* A query, the gate, the end. */
-    pthread_cond_t closed; /* A connection was closed. */
-    struct query_list waiting, done;
+    pthread_cond_t wanted;         /* A query, the gate, the end. */
+    pthread_cond_t closed;         /* A connection was closed. */
+    struct query_list quick, slow; /* That wait. */
+    uint32_t slow_running;
+    struct query_list done;
     enum view_pool_gate gate;
     atomic_bool ending;
     struct worker workers[VIEW_READERS];
@@ -64,6 +67,24 @@ static struct view_query *list_take(struct query_list *list)
         list->count--;
     }
     return query;
+}
+
+/* The one that came first of those that may run. */
+static struct view_query *take_waiting(struct view_pool *pool)
+{
+    const struct view_query *quick = pool->quick.head, *slow = pool->slow.head;
+
+    if (slow && pool->slow_running < SLOW_MAX && (!quick || slow->asked_ns <= quick->asked_ns)) {
+        pool->slow_running++;
+        return list_take(&pool->slow);
+    }
+    return list_take(&pool->quick);
+}
+
+/* Any one, to be refused. */
+static struct view_query *take_any(struct view_pool *pool)
+{
+    return pool->quick.head ? list_take(&pool->quick) : list_take(&pool->slow);
 }
 
 static uint64_t now_ns(const struct view_pool *pool)
@@ -198,6 +219,9 @@ static void work_on(struct worker *worker, struct view_query *query)
     (void)pthread_mutex_lock(&pool->lock);
     worker->open = worker->db != NULL;
     (void)pthread_cond_broadcast(&pool->closed);
+    if (query->slow && pool->slow_running-- == SLOW_MAX && pool->slow.head) {
+        (void)pthread_cond_signal(&pool->wanted);
+    }
     first = pool->done.head == NULL;
     list_add(&pool->done, query);
     if (first) {
@@ -210,9 +234,9 @@ static void work_on(struct worker *worker, struct view_query *query)
 static void refuse_waiting(struct view_pool *pool)
 {
     struct view_query *query;
-    bool any = pool->waiting.head != NULL;
+    bool any = false;
 
-    while ((query = list_take(&pool->waiting))) {
+    for (; (query = take_any(pool)); any = true) {
         (void)err_set(&query->err, ERR_BUSY, "the view has no file to read yet");
         list_add(&pool->done, query);
     }
@@ -241,11 +265,11 @@ static void work_once(struct worker *worker)
         close_file(worker);
         return;
     }
-    if (pool->gate == VIEW_POOL_ABSENT && pool->waiting.head) {
+    if (pool->gate == VIEW_POOL_ABSENT && (pool->quick.head || pool->slow.head)) {
         refuse_waiting(pool);
         return;
     }
-    query = pool->gate == VIEW_POOL_OPEN ? list_take(&pool->waiting) : NULL;
+    query = pool->gate == VIEW_POOL_OPEN ? take_waiting(pool) : NULL;
     if (query) {
         work_on(worker, query);
     } else {
@@ -298,9 +322,9 @@ enum err_code view_pool_submit(struct view_pool *pool, struct view_query *query,
     query->asked_ns = now_ns(pool);
     query->err = (struct err){0};
     (void)pthread_mutex_lock(&pool->lock);
-    full = pool->waiting.count >= VIEW_QUERIES_MAX;
+    full = pool->quick.count + pool->slow.count >= VIEW_QUERIES_MAX;
     if (!full) {
-        list_add(&pool->waiting, query);
+        list_add(query->slow ? &pool->slow : &pool->quick, query);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     if (full) {
@@ -345,7 +369,7 @@ void view_pool_destroy(struct view_pool *pool)
         return;
     }
     join(pool);
-    while ((query = list_take(&pool->waiting))) {
+    while ((query = take_any(pool))) {
         (void)err_set(&query->err, ERR_CLOSED, "the server is shutting down");
         list_add(&pool->done, query);
     }

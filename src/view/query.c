@@ -502,6 +502,20 @@ static enum err_code read_body(struct search_query *query, struct slice body, st
     return search_check(&query->body, arena, &query->search, err);
 }
 
+/* True if it may look at very many jobs. */
+static bool is_slow(const struct search_body *body)
+{
+    for (uint32_t i = SEARCH_SCHEDULED; i < SEARCH_TIME_COUNT; i++) {
+        if (search_has(body, SEARCH_HAS_AFTER + i) || search_has(body, SEARCH_HAS_BEFORE + i)) {
+            return true;
+        }
+    }
+    return body->payload_contains.size > 0 || body->error_contains.size > 0 ||
+           body->sort != SEARCH_BY_CREATED_AT || body->count == SEARCH_COUNT_EXACT ||
+           search_has(body, SEARCH_HAS_PRIORITY) || search_has(body, SEARCH_HAS_ATTEMPT_MIN) ||
+           search_has(body, SEARCH_HAS_ATTEMPT_MAX);
+}
+
 enum err_code search_query_create(struct slice body, struct page_query **ret_query, struct err *err)
 {
     struct search_query *query = calloc(1, sizeof(*query));
@@ -517,6 +531,7 @@ enum err_code search_query_create(struct slice body, struct page_query **ret_que
         page_query_destroy(&query->page);
         return err->code;
     }
+    query->page.query.slow = is_slow(&query->body);
     *ret_query = &query->page;
     return ERR_NONE;
 }

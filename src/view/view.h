@@ -118,6 +118,7 @@ struct view_query {
      * turn too long), ERR_BUSY (the view has no file to read yet). */
     void (*done)(struct view_query *query, const struct err *err);
     uint64_t limit_ms; /* From view_submit on; 0 = none. */
+    bool slow;         /* It may take long: one thread at least is left to those that do not. */
     uint64_t asked_ns; /* The view's, */
     struct err err;    /* like this. */
 };

@@ -340,13 +340,43 @@ static void test_end_in_query(void **state)
     assert_int_equal(query.err.code, ERR_TIMEOUT);
 }
 
+/* Method: as many slow queries as there are threads, which never end by themselves, then a quick
+ * one: it is answered while they run and wait. */
+static void test_slow_ones_leave_a_thread(void **state)
+{
+    struct query slow[VIEW_READERS], quick;
+    struct world world;
+
+    (void)state;
+    world_init(&world);
+    make_file(&world, 1);
+    view_pool_set(world.pool, VIEW_POOL_OPEN);
+    for (int i = 0; i < VIEW_READERS; i++) {
+        slow[i] = (struct query){
+            .query = {.run = run, .done = done, .slow = true}, .world = &world, .sql = spin};
+        assert_int_equal(view_pool_submit(world.pool, &slow[i].query, &slow[i].err), ERR_NONE);
+    }
+    quick = (struct query){.query = {.run = run, .done = done}, .world = &world, .sql = "SELECT 5"};
+    assert_int_equal(view_pool_submit(world.pool, &quick.query, &quick.err), ERR_NONE);
+    while (!quick.answered) {
+        (void)sem_wait(&world.woken);
+        view_pool_poll(world.pool);
+    }
+    assert_int_equal(quick.number, 5);
+    assert_int_equal(world.answered, 1);
+    world_done(&world);
+    for (int i = 0; i < VIEW_READERS; i++) {
+        assert_true(slow[i].answered);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),      cmocka_unit_test(test_limit),
         cmocka_unit_test(test_shut),         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_read_only),    cmocka_unit_test(test_bound_and_end),
-        cmocka_unit_test(test_end_in_query),
+        cmocka_unit_test(test_end_in_query), cmocka_unit_test(test_slow_ones_leave_a_thread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
