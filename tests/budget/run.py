@@ -39,7 +39,8 @@ def instructions(lives):
     with tempfile.TemporaryDirectory() as directory:
         out = os.path.join(directory, "callgrind.out")
         server = subprocess.Popen(
-            ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, CORVO, "server", "--bind", "127.0.0.1:0", "--view=false",
+            ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, CORVO, "server",
+             "--bind", "127.0.0.1:0", "--view=false",
              "--data-dir", os.path.join(directory, "data")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             line = server.stdout.readline()
