@@ -54,6 +54,11 @@ class Blocks(unittest.TestCase):
         self.assertIn("the page says", blocks.compare("a 1\n", "a 2\n"))
         self.assertIn("the page says", blocks.compare("a\n", "a\nb\n"))
 
+    def test_a_text_may_be_cut_a_little_earlier(self):
+        self.assertEqual(blocks.compare("a  {\"to\":\"user…  b\n", "a  {\"to\":\"us…  b\n"), "")
+        for other in ("a  {\"to\":\"user…  c\n", "a  {\"to\":\"xs…  b\n", "a  {\"t…  b\n", "a  {\"to\":\"user  b\n"):
+            self.assertNotEqual(blocks.compare("a  {\"to\":\"user…  b\n", other), "", other)
+
     def test_dots_stand_for_any_lines(self):
         for want, well in (("a\n...\nd\n", True), ("...\nd\n", True), ("a\n...\n", True), ("a\n...\nc\n...\n", True),
                            ("a\n...\nx\n...\n", False), ("b\n...\n", False), ("a\n...\nb\n", False)):
