@@ -132,7 +132,7 @@ static enum err_code refuse_value(const struct flag *flag, const char *text, str
 
     if (flag->words) {
         return err_set(err, ERR_INVALID, "--%s: '%.40s' is none of %.90s",
-                       flag_spelling(flag->name, name), text, flag_value(flag, value));
+                       flag_spelling(flag->name, name), text, flag_words(flag, "|", value));
     }
     return err_set(err, ERR_INVALID, "--%s: '%.60s' is not %s", flag_spelling(flag->name, name),
                    text, kinds[flag->kind].wanted);

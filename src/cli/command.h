@@ -104,6 +104,11 @@ const char *flag_spelling(const char *name, char ret_text[static FLAG_SPELLING_M
 #define FLAG_VALUE_MAX 160
 const char *flag_value(const struct flag *flag, char ret_text[static FLAG_VALUE_MAX]);
 
+/* The words that it takes, with `between` between them: "dead, held"; "" when any text will do. Any
+ * thread. */
+const char *flag_words(const struct flag *flag, const char *between,
+                       char ret_text[static FLAG_VALUE_MAX]);
+
 /* Text for people: `corvo COMMAND --help`, and the list of all commands (NULL); lines of at most
  * `columns`. Titles are painted where `colour`. Any thread. */
 void command_help(const struct command *command, uint32_t columns, bool colour, struct buf *out);

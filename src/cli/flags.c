@@ -214,21 +214,27 @@ const char *flag_spelling(const char *name, char ret_text[static FLAG_SPELLING_M
     return ret_text;
 }
 
-const char *flag_value(const struct flag *flag, char ret_text[static FLAG_VALUE_MAX])
+const char *flag_words(const struct flag *flag, const char *between,
+                       char ret_text[static FLAG_VALUE_MAX])
 {
     size_t size = 0;
 
-    if (flag->value || !flag->words || flag->kind == FLAG_WORDS) {
-        (void)snprintf(ret_text, FLAG_VALUE_MAX, "%s",
-                       flag->value ? flag->value : kind_values[flag->kind]);
-        return ret_text;
-    }
     ret_text[0] = 0;
-    for (uint32_t i = 0; i < flag->words->count; i++) {
+    for (uint32_t i = 0; flag->words && i < flag->words->count; i++) {
         if (flag->words->names[i] && size < FLAG_VALUE_MAX) {
             size += (size_t)snprintf(ret_text + size, FLAG_VALUE_MAX - size, "%s%s",
-                                     size ? "|" : "", flag->words->names[i]);
+                                     size ? between : "", flag->words->names[i]);
         }
     }
+    return ret_text;
+}
+
+const char *flag_value(const struct flag *flag, char ret_text[static FLAG_VALUE_MAX])
+{
+    if (!flag->value && flag->words && flag->kind != FLAG_WORDS) {
+        return flag_words(flag, "|", ret_text);
+    }
+    (void)snprintf(ret_text, FLAG_VALUE_MAX, "%s",
+                   flag->value ? flag->value : kind_values[flag->kind]);
     return ret_text;
 }

@@ -76,8 +76,11 @@ static void write_flag_text(const struct flag *flag, char *ret_text, size_t size
 {
     static const char repeated[] = "; may be repeated";
     bool many = flag->kind == FLAG_PAIRS || flag->kind == FLAG_TEXTS;
+    bool list = flag->kind == FLAG_WORDS;
+    char words[FLAG_VALUE_MAX];
 
-    (void)snprintf(ret_text, size, "%s%s%s%s%s%s%s%s", flag->help, many ? repeated : "",
+    (void)snprintf(ret_text, size, "%s%s%s%s%s%s%s%s%s%s", flag->help, list ? ": " : "",
+                   list ? flag_words(flag, ", ", words) : "", many ? repeated : "",
                    flag->initial ? " (default " : "", flag->initial ? flag->initial : "",
                    flag->initial ? ")" : "", flag->environment ? " [" : "",
                    flag->environment ? flag->environment : "", flag->environment ? "]" : "");

@@ -119,6 +119,8 @@ static void wrong_lines_are_refused(void **state)
         {"enqueue mail --prio high", "--prio", "Did you mean --priority?"},
         {"enqueue mail --zzzzzzzz", "no flag --zzzzzzzz", ""},
         {"enqueue mail --state dead", "no flag --state", "--state"},
+        {"search --state dood", "'dood' is none of", "|dead|"},
+        {"search --state dead,helt", "is none of", "|held|"},
         {"enqueue mail -z", "no flag -z", ""},
         {"--zzzzzzzz", "--zzzzzzzz", ""},
         {"enqueue", "missing", "QUEUE"},

@@ -29,6 +29,9 @@ static void add_flag(struct buf *buf, const struct flag *flag)
     man_add_text(buf, value);
     (void)buf_add_text(buf, "\"\n");
     man_add_text(buf, flag->help);
+    if (flag->kind == FLAG_WORDS) {
+        (void)buf_printf(buf, ": %s", flag_words(flag, ", ", value));
+    }
     (void)buf_add_text(buf, ".\n");
     if (flag->initial) {
         (void)buf_add_text(buf, "Default: ");
