@@ -9,7 +9,7 @@ def events(c, **query):
     return c.ok("GET", EVENTS + "?" + "&".join(f"{key}={value}" for key, value in query.items()))["events"]
 
 
-def test_the_life_of_a_job_is_told(t):
+def test_defect_22_events_are_on_and_tell_the_life_of_a_job(t):
     server = t.fresh()
     c = t.client(server)
     job_id = c.enqueue("q", max_retries=2)
