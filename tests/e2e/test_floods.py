@@ -14,7 +14,8 @@ import traceback
 
 from certificates import Authority
 from harness import SLOW, check, die_with_parent, eq, note, request_bytes, wait_for
-from test_many_clients import ENQUEUE, GOOD, IDLE, USUAL_MS, Crowd, allow_files, resident_kb, served
+from test_hostile import open_sockets
+from test_many_clients import IDLE, USUAL_MS, Crowd, allow_files, resident_kb, served
 
 ATTACKERS = 3
 FLOOD_USUAL_MS = 10 * USUAL_MS
@@ -77,13 +78,9 @@ def check_flood(server, attack, what, least, count=ATTACKERS):
     check(half < FLOOD_USUAL_MS and worst < FLOOD_WORST_MS, f"{what}: {half:.1f} ms, the slowest {worst:.1f} ms")
 
 
-def check_quiet(server, files):
+def check_quiet(server, sockets):
     """Afterwards nothing of it is left."""
-    wait_for("all to be forgotten", lambda: len(os.listdir(f"/proc/{server.process.pid}/fd")) <= files + 5, 60)
-
-
-def open_files(server):
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+    wait_for("all to be forgotten", lambda: open_sockets(server) <= sockets, 60)
 
 
 # --- What attackers do -----------------------------------------------------------------------------------------------
@@ -178,10 +175,10 @@ def asking(port, done):
 
 def test_a_flood_of_connections_leaves_others_served(t):
     server = t.fresh()
-    files = open_files(server)
+    sockets = open_sockets(server)
     check_flood(server, connecting, "connections that are opened and closed", 3000 // SLOW)
     check_flood(server, resetting, "connections that ask and are reset", 3000 // SLOW)
-    check_quiet(server, files)
+    check_quiet(server, sockets)
 
 
 def test_a_flood_of_connections_over_the_limit_leaves_others_served(t):
@@ -206,9 +203,9 @@ def test_a_flood_of_handshakes_leaves_others_served(t):
     authority = Authority(t.directory("certificates"))
     cert, key = authority.pair("server")
     server = t.fresh("--tls-cert", cert, "--tls-key", key, tls=authority.context())
-    files = open_files(server)
+    sockets = open_sockets(server)
     check_flood(server, greeting, "handshakes that cost the server alone", 1000 // SLOW)
-    check_quiet(server, files)
+    check_quiet(server, sockets)
 
 
 def test_a_flood_of_requests_leaves_others_served(t):
@@ -257,7 +254,7 @@ def test_a_flood_of_heads_is_bounded(t):
 def test_ten_thousand_connections_that_end_at_once_disturb_nobody(t):
     allow_files(IDLE + 500)
     server = t.fresh("--idle-timeout", "10m")
-    files = open_files(server)
+    sockets = open_sockets(server)
     held = []
 
     def holding(port, done):
@@ -267,8 +264,8 @@ def test_ten_thousand_connections_that_end_at_once_disturb_nobody(t):
         signal.pause()
 
     with Attack(1, holding, server.port) as crowd:
-        wait_for("all of them", lambda: crowd.count() == IDLE and open_files(server) >= IDLE, 60)
+        wait_for("all of them", lambda: crowd.count() == IDLE and open_sockets(server) >= IDLE, 60)
     took = served(server)  # They are dead: the kernel closes them one after the other, and so does the server.
     note(f"{IDLE} connections end: a write takes {took[len(took) // 2]:.1f} ms, the slowest {took[-1]:.1f} ms")
     check(took[-1] < FLOOD_WORST_MS, f"{took[-1]:.1f} ms")
-    check_quiet(server, files)
+    check_quiet(server, sockets)
