@@ -236,7 +236,7 @@ static void build_in_place(struct view *view)
     view->synced_index = 0;
     note_rebuild_started(view);
     if (!view_file_create(view->path, view->options.cluster_id, &view->file, &err) &&
-        !fill(view, view->file, &err) && !sync_file(view, false, &err)) {
+        !fill(view, view->file, &err) && !sync_file(view, true, &err)) {
         view->must_build = false;
         view->builds_failed = 0;
         tell(view, VIEW_READY, NULL);
