@@ -4,7 +4,9 @@
 #include "tests/unit/view_fixture.h"
 #include "view/feed.h"
 #include "view/file.h"
+#include "view/schema.h"
 #include "view/sql.h"
+#include "view/write.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -476,6 +478,100 @@ static void test_ended(void **state)
                      ERR_CORRUPT);
 }
 
+static int64_t number_of(struct world *world, const char *sql)
+{
+    int64_t number = -1;
+
+    assert_int_equal(sql_number(world->file->db, sql, &number, &world->err), ERR_NONE);
+    return number;
+}
+
+/* Method: jobs on both sides of the border between two term tables; the first table goes with its
+ * last job, not before, and comes back when that is taken back. */
+static void test_parts(void **state)
+{
+    struct world *world = *state;
+    static const char count[] =
+        "SELECT count(*) FROM sqlite_master WHERE name IN ('terms_0', 'terms_1')";
+    struct job_rows rows = {.self = NULL};
+    struct kv_mark mark = {.index = 9};
+    uint64_t border = UINT64_C(1) << VIEW_PART_BITS;
+
+    assert_int_equal(view_file_begin(world->file, &world->err), ERR_NONE);
+    for (uint64_t seq = border - 2; seq < border + 2; seq++) {
+        struct job job = {.key = {.time_ns = seq, .seq = seq}, .state = JOB_DEAD, .queue = 3};
+        struct view_job view_job = {.job = &job, .fresh = true};
+
+        assert_int_equal(view_write_job(world->file, &rows, &view_job, &world->err), ERR_NONE);
+    }
+    assert_int_equal(view_write_gone(world->file, border - 1, &world->err), ERR_NONE);
+    assert_int_equal(view_write_drop_parts(world->file, &world->err), ERR_NONE);
+    assert_int_equal(view_file_commit(world->file, &mark, true, &world->err), ERR_NONE);
+    assert_int_equal(number_of(world, count), 2);
+    assert_int_equal(number_of(world, "SELECT count(*) FROM terms_0 WHERE terms_0 MATCH 'q3'"), 2);
+    assert_int_equal(
+        number_of(world, "SELECT count(*) FROM terms_1 WHERE terms_1 MATCH 'q3 AND s7'"), 2);
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(view_file_begin(world->file, &world->err), ERR_NONE);
+        assert_int_equal(view_write_gone(world->file, border - 2, &world->err), ERR_NONE);
+        assert_int_equal(view_write_drop_parts(world->file, &world->err), ERR_NONE);
+        assert_int_equal(number_of(world, count), 1);
+        if (i == 0) {
+            view_file_rollback(world->file);
+            assert_int_equal(number_of(world, count), 2);
+        }
+    }
+    assert_int_equal(view_file_commit(world->file, &mark, true, &world->err), ERR_NONE);
+    assert_int_equal(number_of(world, "SELECT count(*) FROM jobs"), 2);
+}
+
+/* Method: the file as it is after an end, after a crash, and with a seal that does not fit: which
+ * bytes may differ. */
+static void test_seal(void **state)
+{
+    struct world *world = *state;
+    const char *path = world->fixture.path;
+    char seal[128];
+    FILE *file;
+
+    enqueue_many(world, "a", 50);
+    (void)follow(world);
+    (void)snprintf(seal, sizeof(seal), "%s.seal", path);
+    view_file_close_sealed(world->file, path);
+    world->file = NULL;
+    assert_int_equal(access(seal, F_OK), 0);
+    assert_int_equal(view_file_open(path, CLUSTER, &world->file, &world->err), ERR_NONE);
+    assert_int_equal(access(seal, F_OK), -1);
+
+    /* A byte of the free room of the last page: harmless to SQLite, not to the seal. */
+    view_file_close_sealed(world->file, path);
+    world->file = NULL;
+    file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -1, SEEK_END), 0);
+    assert_int_not_equal(fputc(0x5a, file), EOF);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(view_file_open(path, CLUSTER, &world->file, &world->err), ERR_CORRUPT);
+
+    /* A seal that is none, as of a stop that broke off: SQLite's check has to do. */
+    make_file(world);
+    view_file_close_sealed(world->file, path);
+    world->file = NULL;
+    file = fopen(seal, "w");
+    assert_non_null(file);
+    assert_true(fputs("not a seal\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(view_file_open(path, CLUSTER, &world->file, &world->err), ERR_NONE);
+    assert_int_equal(access(seal, F_OK), -1);
+
+    /* Another cluster's. */
+    view_file_close_sealed(world->file, path);
+    world->file = NULL;
+    assert_int_equal(view_file_open(path, CLUSTER + 1, &world->file, &world->err), ERR_CORRUPT);
+    assert_int_equal(view_file_open(path, CLUSTER, &world->file, &world->err), ERR_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +584,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
         cmocka_unit_test_setup_teardown(test_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_seal, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
