@@ -400,7 +400,15 @@ static bool all_completed(const struct plan *plan)
            search_has(body, SEARCH_HAS_BEFORE + SEARCH_COMPLETED);
 }
 
-static enum err_code choose_drive(struct plan *plan, bool rare, struct err *err)
+/* Most jobs are completed, as a rule, so that alone is not worth a look at terms. */
+static bool has_good_terms(const struct plan *plan)
+{
+    return plan->terms.size > 0 && (plan->queue || !(plan->states & STATE_BIT(JOB_COMPLETED)));
+}
+
+/* What drives when the order is that of creation, or none. */
+static enum err_code choose_by_seq(const struct plan *plan, bool rare, enum plan_drive *ret_drive,
+                                   struct err *err)
 {
     const struct search_body *body = plan->search->body;
     bool has_errors = body->has_errors || body->error_contains.size > 0;
@@ -410,23 +418,32 @@ static enum err_code choose_drive(struct plan *plan, bool rare, struct err *err)
         if (rare && live_are_few(plan, &few, err)) {
             return err->code;
         }
-        plan->drive = !rare || few ? PLAN_LIVE : PLAN_TERMS;
-        return ERR_NONE;
-    }
-    if (body->sort == SEARCH_BY_COMPLETED_AT && all_completed(plan)) {
-        if (plan->terms.size > 0 && terms_are_few(plan, &few, err)) {
-            return err->code;
-        }
-        plan->drive = few ? PLAN_TERMS : PLAN_COMPLETED;
-        return ERR_NONE;
-    }
-    if (rare) {
-        plan->drive = PLAN_TERMS;
+        *ret_drive = !rare || few ? PLAN_LIVE : PLAN_TERMS;
+    } else if (rare) {
+        *ret_drive = PLAN_TERMS;
     } else if (has_errors) {
-        plan->drive = PLAN_ERRORS;
+        *ret_drive = PLAN_ERRORS;
     } else {
-        plan->drive = plan->terms.size > 0 ? PLAN_TERMS : PLAN_ALL;
+        *ret_drive = has_good_terms(plan) ? PLAN_TERMS : PLAN_ALL;
     }
+    return ERR_NONE;
+}
+
+static enum err_code choose_drive(struct plan *plan, bool rare, struct err *err)
+{
+    bool few = false;
+
+    if (choose_by_seq(plan, rare, &plan->counts, err)) {
+        return err->code;
+    }
+    plan->drive = plan->counts;
+    if (plan->search->body->sort != SEARCH_BY_COMPLETED_AT || !all_completed(plan)) {
+        return ERR_NONE;
+    }
+    if ((rare || has_good_terms(plan)) && terms_are_few(plan, &few, err)) {
+        return err->code;
+    }
+    plan->drive = few ? PLAN_TERMS : PLAN_COMPLETED;
     return ERR_NONE;
 }
 

@@ -27,8 +27,9 @@ struct plan_range {
 
 struct plan {
     const struct search *search;
-    sqlite3 *db; /* In a read transaction. */
-    enum plan_drive drive;
+    sqlite3 *db;             /* In a read transaction. */
+    enum plan_drive drive;   /* Of a page, */
+    enum plan_drive counts;  /* and where only counting is asked for: order costs. */
     uint32_t states;         /* Bits; those that the filters leave. */
     uint64_t queue;          /* Its number; 0 = any. */
     struct plan_range range; /* Of the jobs that may match, */

@@ -50,6 +50,11 @@ struct writer {
     int count;
 };
 
+static enum plan_drive drive_of(const struct plan *plan, enum plan_purpose purpose)
+{
+    return purpose == PLAN_COUNT ? plan->counts : plan->drive;
+}
+
 /* --- Conditions ----------------------------------------------------------------------------------
  */
 
@@ -148,7 +153,7 @@ static void add_hidden(struct writer *writer)
     char name[VIEW_TERMS_NAME_MAX];
     int at;
 
-    if (plan->drive == PLAN_TERMS || plan->hidden.size == 0) {
+    if (drive_of(plan, writer->purpose) == PLAN_TERMS || plan->hidden.size == 0) {
         return;
     }
     at = text(writer, plan->hidden);
@@ -195,8 +200,9 @@ static void add_conditions(struct writer *writer)
 static const char *value_of(const struct writer *writer)
 {
     /* As it is in the index, which then gives the order. */
-    return writer->plan->drive == PLAN_COMPLETED ? "jobs.completed"
-                                                 : sort_values[writer->plan->search->body->sort];
+    return drive_of(writer->plan, writer->purpose) == PLAN_COMPLETED
+               ? "jobs.completed"
+               : sort_values[writer->plan->search->body->sort];
 }
 
 /* Only jobs behind the search's place; by creation the range says so already. */
@@ -263,7 +269,7 @@ static void add_live_legs(struct writer *writer)
 /* True if the parts are statements of their own. */
 static bool parts_in_turn(const struct plan *plan, enum plan_purpose purpose)
 {
-    return plan->drive == PLAN_TERMS &&
+    return drive_of(plan, purpose) == PLAN_TERMS &&
            (purpose == PLAN_COUNT || plan->search->body->sort == SEARCH_BY_CREATED_AT);
 }
 
@@ -289,7 +295,7 @@ static void add_legs(struct writer *writer, uint32_t n)
     static const char first_error[] =
         "NOT EXISTS (SELECT 1 FROM err AS f WHERE f.seq = err.seq AND f.id < err.id)";
 
-    switch (writer->plan->drive) {
+    switch (drive_of(writer->plan, writer->purpose)) {
     case PLAN_NOTHING:
         break;
     case PLAN_ALL:
@@ -337,7 +343,7 @@ uint32_t plan_statements(const struct plan *plan, enum plan_purpose purpose)
     const struct plan_range *range = purpose == PLAN_PAGE ? &plan->page : &plan->range;
 
     if (plan->drive == PLAN_NOTHING || range->first > range->last ||
-        (plan->drive == PLAN_TERMS && plan->parts.count == 0)) {
+        (drive_of(plan, purpose) == PLAN_TERMS && plan->parts.count == 0)) {
         return 0;
     }
     return parts_in_turn(plan, purpose) ? plan->parts.count : 1;
