@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #define CHOSEN_MAX WORKLOADS_MAX
@@ -184,6 +185,17 @@ static enum err_code run_all(struct bench *bench, const struct plan *plan, struc
     return code;
 }
 
+/* What was asked for, on standard output. */
+static enum err_code show(const struct results *results, const struct bench_options *options,
+                          struct err *err)
+{
+    if (strcmp(options->output, "json") == 0) {
+        return report_json(NULL, results, options, err);
+    }
+    report_table(stdout, results);
+    return ERR_NONE;
+}
+
 static enum err_code write_rows(const struct results *results, const struct bench_options *options,
                                 struct err *err)
 {
@@ -196,7 +208,7 @@ static enum err_code write_rows(const struct results *results, const struct benc
     if (code == ERR_NONE && options->save) {
         report_save_path(path, sizeof(path));
         code = report_json(path, results, options, err);
-        (void)printf("saved to %s\n", path);
+        (void)fprintf(stderr, "saved to %s\n", path);
     }
     return code;
 }
@@ -251,8 +263,8 @@ static int measure(const struct bench_options *options, const struct plan *plan,
     }
     code = run_all(&bench, plan, &err);
     if (results->figure_count > 0) {
-        report_table(stdout, results);
-        if (write_rows(results, options, &write_err) != ERR_NONE) {
+        if (show(results, options, &write_err) != ERR_NONE ||
+            write_rows(results, options, &write_err) != ERR_NONE) {
             return complain(&write_err, 1);
         }
     }

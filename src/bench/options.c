@@ -61,6 +61,8 @@ static const struct option_row rows[] = {
      "process to read memory and CPU of (0: ask the server)"},
     {"data-dir", OPTION_TEXT, NULL, AT(data_dir), 0, 0,
      "the server's data; with --start its parent; sync writes beside it"},
+    {"output", OPTION_TEXT, "table", AT(output), 0, 0,
+     "table, or json: the rows, one a line, on standard output"},
     {"json", OPTION_TEXT, NULL, AT(json_path), 0, 0, "write the rows to this file, one a line"},
     {"save", OPTION_FLAG, NULL, AT(save), 0, 0, "write them to bench/<time>-<commit>.jsonl"},
     {"compare", OPTION_PAIR, NULL, AT(compare), 0, 0, "compare two such files: --compare OLD NEW"},
@@ -265,6 +267,9 @@ enum err_code bench_options_parse(int argc, char **argv, struct bench_options *r
         if (code != ERR_NONE) {
             return code;
         }
+    }
+    if (strcmp(options.output, "table") != 0 && strcmp(options.output, "json") != 0) {
+        return err_set(err, ERR_INVALID, "--output: '%.40s' is none of table|json", options.output);
     }
     *ret_options = options;
     return ERR_NONE;

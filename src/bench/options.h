@@ -35,6 +35,7 @@ struct bench_options {
     bool no_sync;
     uint32_t server_pid;
     const char *data_dir;
+    const char *output; /* "table" or "json". */
     const char *json_path;
     bool save;
     const char *compare[2];

@@ -169,14 +169,15 @@ static void add_place(struct buf *buf, const struct bench_options *options)
 
 static enum err_code write_file(const char *path, struct slice bytes, struct err *err)
 {
-    FILE *file = fopen(path, "we");
+    FILE *file = path ? fopen(path, "we") : stdout;
     size_t written;
 
+    path = path ? path : "standard output";
     if (!file) {
         return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
     }
     written = fwrite(bytes.data, 1, bytes.size, file);
-    if (fclose(file) != 0 || written != bytes.size) {
+    if ((file == stdout ? fflush(file) : fclose(file)) != 0 || written != bytes.size) {
         return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
     }
     return ERR_NONE;

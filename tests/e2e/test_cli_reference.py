@@ -61,3 +61,13 @@ def test_json_is_the_reply_on_every_command_and_under_its_older_name(t):
                           ["resume", queue], ["drain", queue], ["enqueue", queue]):
             out = run(server, *arguments, *flag).out
             check(json.loads(out) is not None and out.endswith("\n"), f"{arguments} {flag}: {out!r}")
+
+
+def test_json_of_those_commands_that_ask_no_server_themselves(t):
+    url = f"http://127.0.0.1:{t.server().port}"
+    found = run(None, "bench", "--server", url, "--workload", "b1", "--runs", "1", "--duration", "100ms", "--warmup", "10ms",
+                "--connections", "2", "--no-yardsticks", "--queue", t.queue(), "--output", "json")
+    rows = [json.loads(line) for line in found.out.splitlines()]
+    check(len(rows) > 2 and "round 1 of 1" in found.err, found)
+    check(json.loads(run(None, "config", "check", "--output", "json").out)["ok"], "config check")
+    check(json.loads(run(None, "config", "dump", "--output", "json").out)["options"], "config dump")

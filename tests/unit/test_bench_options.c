@@ -117,6 +117,7 @@ static void wrong_arguments_are_refused(void **state)
         {{"--duration", "99999999m"}, "time"},
         {{"--start=yes"}, "no value"},
         {{"b1"}, "not an option"},
+        {{"--output", "yaml"}, "none of table|json"},
     };
 
     (void)state;
