@@ -385,7 +385,7 @@ def test_bodies_that_are_too_much_are_refused_and_others_served(t):
 
 
 def test_many_searches_at_once_are_answered_or_refused(t):
-    server = t.server()
+    server = t.server("--query-timeout=61s")  # None of them is given up.
     c, q = t.client(server), t.queue()
     c.ok("POST", "/api/v1/enqueue/batch", {"jobs": [{"queue": q, "payload": {"n": n}} for n in range(3000)]}, 201)
     index = index_of(c)
