@@ -24,10 +24,15 @@
 #define NOW_NS (UINT64_C(1767225600) * NS_PER_SECOND)
 
 static const struct message *const row_messages[] = {
-    [TABLE_META] = &meta_row_message,    [TABLE_QUEUE] = &queue_row_message,
-    [TABLE_JOB] = &job_row_message,      [TABLE_MORE] = &job_more_message,
-    [TABLE_ERROR] = &error_row_message,  [TABLE_DONE] = &job_row_message,
-    [TABLE_EVENT] = &event_pack_message, [TABLE_KEPT] = &kept_row_message,
+    [TABLE_META] = &meta_row_message,
+    [TABLE_QUEUE] = &queue_row_message,
+    [TABLE_JOB] = &job_row_message,
+    [TABLE_MORE] = &job_more_message,
+    [TABLE_ERROR] = &error_row_message,
+    [TABLE_DONE] = &job_row_message,
+    [TABLE_EVENT] = &event_pack_message,
+    [TABLE_LOCK] = &lock_row_message,
+    [TABLE_KEPT] = &kept_row_message,
     ['a'] = &kept_age_message, /* TABLE_KEPT has two kinds of rows. */
 };
 
@@ -52,7 +57,8 @@ static const struct {
     const char *op;
     const char *json;
 } script[] = {
-    {"enqueue", "{\"queue\":\"mail\",\"payload\":{\"n\":1},\"max_retries\":2}"},
+    {"enqueue", "{\"queue\":\"mail\",\"payload\":{\"n\":1},\"max_retries\":2,\"unique_key\":\"k\","
+                "\"unique_period\":60}"},
     {"enqueue", "{\"queue\":\"mail\",\"tags\":{\"a\":\"b\"},\"checkpoint\":[1]}"},
     {"enqueue", "{\"queue\":\"sms\",\"delay\":\"1h\",\"expire_after\":\"2h\"}"},
     {"enqueue", "{\"queue\":\"sms\",\"priority\":\"high\"}"},
@@ -64,6 +70,7 @@ static const struct {
     {"fail", "{\"job_id\":\"$2\",\"error\":\"no\",\"backtrace\":\"at x\"}"},
     {"cancel", "{\"job_id\":\"$6\"}"},
     {"pause", "{\"queue\":\"sms\"}"},
+    {"enqueue", "{\"queue\":\"mail\",\"unique_key\":\"k\"}"},
 };
 
 /* The text with the ids of jobs for $1 to $9. */

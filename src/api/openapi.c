@@ -75,6 +75,10 @@ static void write_value(struct buf *buf, struct schemas *schemas, const struct f
         (void)buf_add_byte(buf, '}');
         return;
     }
+    if (field->kind == FIELD_DURATION && (field->flags & FIELD_LENIENT)) {
+        (void)buf_add_text(buf, ",\"oneOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}]}");
+        return;
+    }
     (void)buf_printf(buf, ",\"type\":\"%s\"", type_of(field->kind));
     if (field->kind == FIELD_TIME || field->kind == FIELD_TIMESTAMP) {
         (void)buf_add_text(buf, ",\"format\":\"date-time\"");

@@ -5,6 +5,7 @@
 #include "core/keyed.h"
 #include "core/ops.h"
 #include "core/purge.h"
+#include "core/purge_own.h"
 
 #include <stdlib.h>
 
@@ -340,7 +341,7 @@ uint64_t core_next_due_ns(const struct core *core)
     if (options_differ(core) || purge_events_due(&core->meta) || sweep < core->meta.now_ns) {
         return core->meta.now_ns;
     }
-    due = earlier(due, sweep);
+    due = earlier(earlier(due, sweep), purge_own_due_ns(&core->meta));
     return earlier(earlier(due, purge_due_ns(&core->meta)), kept_due_ns(&core->meta));
 }
 

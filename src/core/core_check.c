@@ -1,6 +1,7 @@
 /* Is the core what its rows say? For tests and verify: nothing here runs while serving. */
 #include "core/core_state.h"
 #include "core/kept.h"
+#include "core/unique.h"
 
 /* Terminal jobs are not indexed: their counts live in the queue rows. */
 struct done_counts {
@@ -147,12 +148,175 @@ static enum err_code check_kept(struct core *core, struct err *err)
     return err->code;
 }
 
-enum err_code core_check(struct core *core, struct err *err)
+/* --- Unique keys: each lock names a job that may hold it, each job that holds a key is named -----
+ */
+
+struct lock_check {
+    struct core *core;
+    struct arena arena;
+};
+
+static enum err_code get(struct lock_check *check, enum table table, const struct row_key *key,
+                         struct slice *ret_value, struct err *err)
 {
-    if (check_index(core, err) != ERR_NONE || check_done(core, err) != ERR_NONE) {
+    struct kv *kv = check->core->kv;
+
+    return kv->get(kv->self, (uint8_t)table, row_key_slice(key), &check->arena, ret_value, err);
+}
+
+static enum err_code check_lock(void *context, struct slice key, struct slice value,
+                                struct err *err)
+{
+    struct lock_check *check = context;
+    struct row_key row;
+    struct row_key lock;
+    struct job_key named;
+    struct job job;
+
+    arena_clear(&check->arena);
+    if (!unique_lock_read(value, &check->arena, &named)) {
+        return err_set(err, ERR_CORRUPT, "the lock of a unique key does not decode");
+    }
+    row = job_row_key(named);
+    if (get(check, index_find(&check->core->index, named) ? TABLE_JOB : TABLE_DONE, &row, &value,
+            err) != ERR_NONE) {
         return err->code;
     }
-    return check_kept(core, err);
+    if (!value.data) {
+        return err_set(err, ERR_CORRUPT, "a lock names a job that is not stored");
+    }
+    if (job_row_read(row_key_slice(&row), value, &check->arena, &job, err) != ERR_NONE) {
+        return err->code;
+    }
+    lock = lock_row_key(job.queue, job.unique.key);
+    if (job.unique.ends_at == 0 || !slice_equal(row_key_slice(&lock), key)) {
+        return err_set(err, ERR_CORRUPT, "a lock names a job that does not hold its key");
+    }
+    return ERR_NONE;
+}
+
+static enum err_code check_holder(void *context, struct slice key, struct slice value,
+                                  struct err *err)
+{
+    struct lock_check *check = context;
+    const struct core *core = check->core;
+    struct job_key named = {0};
+    struct row_key lock;
+    struct job job;
+
+    arena_clear(&check->arena);
+    if (job_row_read(key, value, &check->arena, &job, err) != ERR_NONE) {
+        return err->code;
+    }
+    if (job.unique.ends_at <= core->meta.now_ns ||
+        job_is_gone(&index_queue(&core->index, job.queue)->row, &job)) {
+        return ERR_NONE;
+    }
+    lock = lock_row_key(job.queue, job.unique.key);
+    if (get(check, TABLE_LOCK, &lock, &value, err) != ERR_NONE) {
+        return err->code;
+    }
+    if (!value.data || !unique_lock_read(value, &check->arena, &named) ||
+        named.time_ns != job.key.time_ns || named.seq != job.key.seq) {
+        return err_set(err, ERR_CORRUPT, "a job holds a unique key that has no lock of it");
+    }
+    return ERR_NONE;
+}
+
+static enum err_code check_locks(struct core *core, struct err *err)
+{
+    struct lock_check check = {.core = core};
+    struct slice all = slice_of(NULL, 0);
+    struct kv *kv = core->kv;
+
+    arena_init(&check.arena, SIZE_MAX);
+    err->code = ERR_NONE;
+    if (kv->scan(kv->self, TABLE_LOCK, all, check_lock, &check, err) == ERR_NONE &&
+        kv->scan(kv->self, TABLE_JOB, all, check_holder, &check, err) == ERR_NONE) {
+        (void)kv->scan(kv->self, TABLE_DONE, all, check_holder, &check, err);
+    }
+    arena_done(&check.arena);
+    return err->code;
+}
+
+/* --- Retention of single jobs: each row names a done job, each job that is to have a row has one -
+ */
+
+struct purge_check {
+    struct core *core;
+    struct arena arena;
+    uint64_t rows;
+    uint64_t jobs;
+};
+
+static enum err_code count_purge_row(void *context, struct slice key, struct slice value,
+                                     struct err *err)
+{
+    struct purge_check *check = context;
+    const struct core *core = check->core;
+    struct row_key row;
+    struct job_key named;
+    struct job job;
+    uint64_t at_ns;
+
+    arena_clear(&check->arena);
+    check->rows++;
+    if (!purge_key_read(key, &at_ns, &named) || core->meta.purge_own_due == 0 ||
+        at_ns < core->meta.purge_own_due) {
+        return err_set(err, ERR_CORRUPT, "a purge row is due before the first one");
+    }
+    row = job_row_key(named);
+    if (core->kv->get(core->kv->self, TABLE_DONE, row_key_slice(&row), &check->arena, &value,
+                      err) != ERR_NONE) {
+        return err->code;
+    }
+    if (!value.data ||
+        job_row_read(row_key_slice(&row), value, &check->arena, &job, err) != ERR_NONE ||
+        job.purge_at != at_ns) {
+        return err_set(err, ERR_CORRUPT, "a purge row names a job that goes at another time");
+    }
+    return ERR_NONE;
+}
+
+static enum err_code count_purge_job(void *context, struct slice key, struct slice value,
+                                     struct err *err)
+{
+    struct purge_check *check = context;
+    struct job job;
+
+    arena_clear(&check->arena);
+    if (job_row_read(key, value, &check->arena, &job, err) != ERR_NONE) {
+        return err->code;
+    }
+    check->jobs += job.purge_at != 0;
+    return ERR_NONE;
+}
+
+static enum err_code check_purge(struct core *core, struct err *err)
+{
+    struct purge_check check = {.core = core};
+    struct slice all = slice_of(NULL, 0);
+    struct kv *kv = core->kv;
+
+    arena_init(&check.arena, SIZE_MAX);
+    err->code = ERR_NONE;
+    if (kv->scan(kv->self, TABLE_PURGE, all, count_purge_row, &check, err) == ERR_NONE &&
+        kv->scan(kv->self, TABLE_DONE, all, count_purge_job, &check, err) == ERR_NONE &&
+        check.rows != check.jobs) {
+        (void)err_set(err, ERR_CORRUPT, "%llu jobs have a purge row, not %llu",
+                      (unsigned long long)check.rows, (unsigned long long)check.jobs);
+    }
+    arena_done(&check.arena);
+    return err->code;
+}
+
+enum err_code core_check(struct core *core, struct err *err)
+{
+    if (check_index(core, err) != ERR_NONE || check_done(core, err) != ERR_NONE ||
+        check_kept(core, err) != ERR_NONE || check_locks(core, err) != ERR_NONE) {
+        return err->code;
+    }
+    return check_purge(core, err);
 }
 
 struct hash_scan {

@@ -26,6 +26,12 @@ static const char *const hold_kind_names[HOLD_KIND_COUNT] = {
     [HOLD_BUDGET] = "budget", [HOLD_POLICY] = "policy", [HOLD_DEPENDENCY] = "dependency",
 };
 
+static const char *const unique_until_names[UNIQUE_COUNT] = {
+    [UNIQUE_STARTED] = "started",
+    [UNIQUE_COMPLETED] = "completed",
+    [UNIQUE_PERIOD] = "period",
+};
+
 static const char *const outcome_names[OUTCOME_COUNT] = {
     [OUTCOME_RUNNING] = "running",     [OUTCOME_COMPLETED] = "completed",
     [OUTCOME_FAILED] = "failed",       [OUTCOME_LEASE_EXPIRED] = "lease_expired",
@@ -37,6 +43,7 @@ const struct words job_state_words = {.names = state_names, .count = JOB_STATE_C
 const struct words job_priority_words = {.names = priority_names, .count = JOB_PRIORITY_COUNT};
 const struct words job_backoff_words = {.names = backoff_names, .count = JOB_BACKOFF_COUNT};
 const struct words hold_kind_words = {.names = hold_kind_names, .count = HOLD_KIND_COUNT};
+const struct words unique_until_words = {.names = unique_until_names, .count = UNIQUE_COUNT};
 const struct words job_outcome_words = {.names = outcome_names, .count = OUTCOME_COUNT};
 
 const char *job_state_name(enum job_state state)
@@ -214,6 +221,9 @@ static const struct field job_fields[] = {
         .sub = &job_feedback_message,
     },
     {ROW(29, FIELD_U32, revision, "how often it was sent back with feedback")},
+    {ROW(30, FIELD_TEXT, unique_key, "as enqueued")},
+    {ROW(31, FIELD_ENUM, unique_until, "when it lets go of that"), .words = &unique_until_words},
+    {ROW(32, FIELD_DURATION, retention, "how long it is kept when it has ended"), .bit = 1},
 };
 
 #undef ROW
@@ -223,4 +233,5 @@ const struct message job_object_message = {
     .fields = job_fields,
     .field_count = ARRAY_COUNT(job_fields),
     .size = sizeof(struct job_object),
+    .has_offset = offsetof(struct job_object, has),
 };

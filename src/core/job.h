@@ -56,6 +56,16 @@ enum hold_kind {
     HOLD_KIND_COUNT
 };
 
+/* When a job's hold on its unique key ends, at the latest (A5). Stored in rows: never renumbered.
+ */
+enum unique_until {
+    UNIQUE_NONE,      /* It has no unique key. */
+    UNIQUE_STARTED,   /* At the first claim. */
+    UNIQUE_COMPLETED, /* With the job. */
+    UNIQUE_PERIOD,    /* With the period, even when the job is completed before. */
+    UNIQUE_COUNT
+};
+
 /* How an attempt ended (A14). Stored in rows: never renumbered. */
 enum job_outcome {
     OUTCOME_NONE,
@@ -73,8 +83,9 @@ enum job_outcome {
 extern const struct words job_state_words;    /* names[JOB_NONE] is NULL. */
 extern const struct words job_priority_words; /* "critical", "high", "normal", "low". */
 extern const struct words job_backoff_words;
-extern const struct words hold_kind_words;   /* "api", "agent", ... */
-extern const struct words job_outcome_words; /* "running", "completed", ... */
+extern const struct words hold_kind_words;    /* "api", "agent", ... */
+extern const struct words unique_until_words; /* "started", "completed", "period". */
+extern const struct words job_outcome_words;  /* "running", "completed", ... */
 
 /* "pending"; "none" for JOB_NONE. Any thread. */
 const char *job_state_name(enum job_state state);
@@ -154,6 +165,10 @@ struct job_object {
     struct slice hold_reason;
     const struct job_feedback *feedback; /* NULL = none. */
     uint32_t revision;
+    struct slice unique_key;
+    uint32_t unique_until; /* enum unique_until. */
+    uint64_t has;          /* Bit 0: retention. */
+    uint64_t retention;    /* ms. */
 };
 
 extern const struct message job_error_message;

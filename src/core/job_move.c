@@ -3,6 +3,8 @@
 
 #include "base/limits.h"
 #include "core/purge.h"
+#include "core/purge_own.h"
+#include "core/unique.h"
 
 /* A terminal job's row is its result, its other texts and a few numbers. */
 #define DONE_ROW_SIZE_MAX (RESULT_MAX + 8 * KIB)
@@ -67,7 +69,7 @@ static bool decode_done(struct tx *tx, struct job_key key, struct slice value, s
            !job_is_gone(&index_queue(tx->index, ret_job->queue)->row, ret_job);
 }
 
-bool job_load(struct tx *tx, struct job_key key, struct job *ret_job)
+bool job_peek(struct tx *tx, struct job_key key, struct job *ret_job)
 {
     const struct index_job *indexed = index_find(tx->index, key);
     struct row_key row = job_row_key(key);
@@ -75,10 +77,17 @@ bool job_load(struct tx *tx, struct job_key key, struct job *ret_job)
     if (indexed) {
         return !index_is_gone(tx->index, indexed) && job_load_live(tx, indexed, ret_job);
     }
-    if (!decode_done(tx, key, tx_peek(tx, TABLE_DONE, &row), ret_job)) {
+    return decode_done(tx, key, tx_peek(tx, TABLE_DONE, &row), ret_job);
+}
+
+bool job_load(struct tx *tx, struct job_key key, struct job *ret_job)
+{
+    if (!job_peek(tx, key, ret_job)) {
         return false;
     }
-    job_forget_texts(ret_job);
+    if (job_state_is_terminal((enum job_state)ret_job->state)) {
+        job_forget_texts(ret_job);
+    }
     return true;
 }
 
@@ -146,6 +155,9 @@ static void save_row(struct tx *tx, const struct job *job, enum table from, enum
            job->stored.data ? 0 : KV_FRESH);
     if (to == TABLE_DONE) {
         purge_note_due(tx, job);
+    }
+    if (to == TABLE_DONE && from != to) {
+        purge_own_add(tx, job);
     }
 }
 
@@ -236,12 +248,15 @@ static void end(struct tx *tx, struct job *job)
     } else if (job->state == JOB_DEAD) {
         job->failed_at = tx->now_ns;
     }
+    job->purge_at = purge_own_at(job);
 }
 
 /* Back from an end: a retry. */
 static void begin_again(struct tx *tx, struct job *job)
 {
     job_count_done(tx, job, -1);
+    purge_own_drop(tx, job);
+    job->purge_at = 0;
     job->ended_at = 0;
     job->completed_at = 0;
     job->failed_at = 0;
@@ -258,13 +273,16 @@ void job_requeue(struct tx *tx, struct job *job)
 void job_move_with(struct tx *tx, struct job *job, enum job_state to, enum event_type type,
                    struct slice data)
 {
-    assert(job_may_become((enum job_state)job->state, to));
+    enum job_state from = (enum job_state)job->state;
+
+    assert(job_may_become(from, to));
     leave(job, to);
-    if (job_state_is_terminal((enum job_state)job->state)) {
+    if (job_state_is_terminal(from)) {
         begin_again(tx, job);
     }
     job->state = to;
     job_requeue(tx, job);
+    unique_follow(tx, job, from);
     if (job_state_is_terminal(to)) {
         end(tx, job);
     }
@@ -470,6 +488,8 @@ bool job_remove_parts(struct tx *tx, const struct job *job)
         return false;
     }
     remove_records(tx, job, records);
+    unique_drop(tx, job);
+    purge_own_drop(tx, job);
     if (job->payload_hash) {
         tx_drop(tx, TABLE_PAYLOAD, &key, job->payload_hash);
     }

@@ -15,6 +15,9 @@
  * number of large results. */
 bool job_load(struct tx *tx, struct job_key key, struct job *ret_job);
 
+/* The same with the texts of a terminal job, too: valid until the next peek (tx_peek). */
+bool job_peek(struct tx *tx, struct job_key key, struct job *ret_job);
+
 /* Reads the job of that id, to be changed: a terminal one, too, whole. `refuse` is the answer when
  * there is none; ERR_BUSY (tx_busy) when the entry may not read that much. */
 enum err_code job_open(struct tx *tx, struct slice job_id, enum reply_code refuse,
@@ -90,7 +93,8 @@ void job_payload_save(struct tx *tx, struct job *job, struct slice payload, stru
 /* Removes the row of an opened job, live or terminal, from tables, index and counts. */
 void job_remove(struct tx *tx, const struct job *job);
 
-/* Removes what of a job lies in rows of its own: payload, less common members, records. False, with
+/* Removes what of a job lies in rows of its own: payload, less common members, records, the lock of
+ * its unique key (which is all that its texts are needed for), its place in the purge. False, with
  * nothing done, when the entry may not read the records: answer tx_busy. The operation must not
  * fail after it. */
 bool job_remove_parts(struct tx *tx, const struct job *job) MUST_USE;

@@ -168,6 +168,10 @@ static void show(const struct job *job, struct job_object *object)
     object->completed_at = job->completed_at;
     object->failed_at = job->failed_at;
     object->revision = job->revision;
+    object->unique_key = job->unique.key;
+    object->unique_until = job->unique.until;
+    object->has = job->own_retention ? 1 : 0;
+    object->retention = job->retention_ms;
 }
 
 static enum err_code show_hold(const struct job_rows *rows, const struct job *job,

@@ -3,6 +3,8 @@
 
 #include "base/reply.h"
 
+#include <xxhash.h>
+
 #define ID_PREFIX "job_"
 #define ID_PREFIX_SIZE 4
 #define TIME_DIGITS 16
@@ -74,6 +76,17 @@ bool pair_key_read(struct slice bytes, uint64_t *ret_first, uint64_t *ret_second
     return true;
 }
 
+struct row_key lock_row_key(uint64_t queue, struct slice unique_key)
+{
+    XXH128_hash_t hash = XXH3_128bits(unique_key.data, unique_key.size);
+    struct row_key row = number_row_key(queue);
+
+    write_number(row.bytes + 8, hash.high64, 8);
+    write_number(row.bytes + 16, hash.low64, 8);
+    row.size = 24;
+    return row;
+}
+
 bool job_key_read(struct slice bytes, struct job_key *ret_key)
 {
     if (bytes.size < JOB_KEY_SIZE) {
@@ -91,6 +104,22 @@ bool number_key_read(struct slice bytes, uint64_t *ret_number)
     }
     *ret_number = read_number(bytes.data, 8);
     return true;
+}
+
+struct row_key purge_row_key(uint64_t at_ns, struct job_key key)
+{
+    struct row_key job = job_row_key(key);
+    struct row_key row = number_row_key(at_ns);
+
+    memcpy(row.bytes + 8, job.bytes, job.size);
+    row.size = 8 + JOB_KEY_SIZE;
+    return row;
+}
+
+bool purge_key_read(struct slice bytes, uint64_t *ret_at_ns, struct job_key *ret_key)
+{
+    return bytes.size == 8 + JOB_KEY_SIZE && number_key_read(slice_of(bytes.data, 8), ret_at_ns) &&
+           job_key_read(slice_from(bytes, 8), ret_key);
 }
 
 static bool read_hex(struct slice text, uint64_t *ret_number)

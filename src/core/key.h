@@ -47,6 +47,15 @@ struct row_key pair_row_key(uint64_t first, uint64_t second);
 /* The numbers of such a key; false when it is not 16 bytes. Any thread. */
 bool pair_key_read(struct slice bytes, uint64_t *ret_first, uint64_t *ret_second);
 
+/* The lock of a unique key: the queue's number, 8 bytes, and the key's XXH3-128. Any thread. */
+struct row_key lock_row_key(uint64_t queue, struct slice unique_key);
+
+/* An instant and a job's key, 8 + 13 bytes: done jobs in the order of when they go. Any thread. */
+struct row_key purge_row_key(uint64_t at_ns, struct job_key key);
+
+/* What such a key says; false when it is not 21 bytes. Any thread. */
+bool purge_key_read(struct slice bytes, uint64_t *ret_at_ns, struct job_key *ret_key);
+
 /* The job of a table key of at least JOB_KEY_SIZE bytes; false when it is shorter. Any thread. */
 bool job_key_read(struct slice bytes, struct job_key *ret_key);
 

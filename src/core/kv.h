@@ -31,7 +31,7 @@ struct kv_mark {
     uint64_t state_hash; /* Sum over all rows, see core/tx.h. */
 };
 
-#define KV_FRESH 1u /* put: this key was never written before, so nothing lies below it. */
+#define KV_FRESH 1u /* put: there is no such row, so nothing of the key lies below it. */
 
 /* Called for each row in key order; slices are valid during the call. An error ends the scan. */
 typedef enum err_code (*kv_row_fn)(void *context, struct slice key, struct slice value,

@@ -9,6 +9,7 @@
 #ifndef CORE_OPS_H
 #define CORE_OPS_H
 
+#include "core/job.h"
 #include "core/queue.h"
 
 /* Codes are written in log entries: never reused, never renumbered. */
@@ -73,6 +74,8 @@ enum op_enqueue_bit {
     OP_ENQUEUE_HAS_RETRY_MAX_DELAY,
     OP_ENQUEUE_HAS_SCHEDULED_AT,
     OP_ENQUEUE_HAS_DELAY,
+    OP_ENQUEUE_HAS_UNIQUE_UNTIL,
+    OP_ENQUEUE_HAS_RETENTION,
 };
 
 struct op_enqueue {
@@ -89,13 +92,27 @@ struct op_enqueue {
     uint64_t expire_after;     /* ms; 0 = never. */
     struct slice tags;         /* JSON. */
     struct slice checkpoint;   /* JSON. */
+    struct slice unique_key;   /* Empty = none. */
+    uint64_t unique_period;    /* ms; 0 = none, or the default if unique_until needs one. */
+    uint32_t unique_until;     /* enum unique_until; default: period if there is one. */
+    uint64_t retention;        /* ms that it is kept after its end, instead of its queue's. */
     struct slice unsupported;  /* Never set: the place of the reserved names. */
+};
+
+/* What became of an enqueue. Of a new job, its state. Stored with outcomes: never renumbered. */
+enum enqueue_status {
+    ENQUEUE_PENDING = JOB_PENDING,
+    ENQUEUE_SCHEDULED = JOB_SCHEDULED,
+    ENQUEUE_DUPLICATE = 32
 };
 
 struct op_enqueue_reply {
     struct slice job_id;
-    uint32_t status; /* enum job_state: pending or scheduled. */
+    uint32_t status; /* enum enqueue_status. */
     bool unique_existing;
+    uint32_t state; /* The next three of a duplicate: enum job_state of the job that there is. */
+    struct slice result;   /* JSON; empty unless that is completed. */
+    uint64_t completed_at; /* ns; likewise 0. */
 };
 
 extern const struct message op_enqueue_message;

@@ -15,7 +15,7 @@
 
 /* What must be known of a done job to remove it. */
 struct victim {
-    struct job job; /* Numbers only: its texts are gone with the scan. */
+    struct job job; /* Its texts are gone with the scan, but for the unique key. */
     uint64_t hash;
 };
 
@@ -52,11 +52,6 @@ static uint64_t keep_ns(const struct meta_row *meta, const struct queue_row *que
     return meta->retention_ms == 0 ? UINT64_MAX : meta->retention_ms * NS_PER_MS;
 }
 
-static uint64_t job_keep_ns(const struct tx *tx, const struct job *job)
-{
-    return keep_ns(tx->meta, &index_queue(tx->index, job->queue)->row, (enum job_state)job->state);
-}
-
 /* The instant `keep_ns` after `at_ns`; UINT64_MAX = never. */
 static uint64_t add_ns(uint64_t at_ns, uint64_t keep_ns)
 {
@@ -66,6 +61,21 @@ static uint64_t add_ns(uint64_t at_ns, uint64_t keep_ns)
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+/* When a sweep is to take the job; not while it holds its unique key, which would then name
+ * nothing.
+ */
+static uint64_t job_due(const struct tx *tx, const struct job *job)
+{
+    const struct queue_row *queue = &index_queue(tx->index, job->queue)->row;
+    uint64_t due;
+
+    if (job->own_retention) {
+        return UINT64_MAX;
+    }
+    due = add_ns(job->ended_at, keep_ns(tx->meta, queue, (enum job_state)job->state));
+    return due > job->unique.ends_at ? due : job->unique.ends_at;
 }
 
 /* The shortest retention that any job may have. */
@@ -117,7 +127,7 @@ void purge_note_due(struct tx *tx, const struct job *job)
     struct row_key key = job_row_key(job->key);
     struct row_key first =
         job_row_key((struct job_key){meta->purge_first_time, meta->purge_first_seq});
-    uint64_t due = add_ns(job->ended_at, job_keep_ns(tx, job));
+    uint64_t due = job_due(tx, job);
     bool only = meta->done_count == 1;
 
     assert(meta->done_count > 0);
@@ -166,21 +176,23 @@ static enum err_code look(void *context, struct slice key, struct slice value, s
         return ERR_CLOSED;
     }
     sweep->seen++;
-    due = add_ns(job.ended_at, job_keep_ns(tx, &job));
+    due = job_due(tx, &job);
     gone = job_is_gone(&index_queue(tx->index, job.queue)->row, &job);
     if (due > tx->now_ns && !gone) {
         leave(sweep, job.key, due);
         return ERR_NONE;
     }
     sweep->gone += gone;
+    if (job.unique.ends_at != 0 && !arena_copy(tx->arena, job.unique.key, &job.unique.key)) {
+        return err_set(err, ERR_NOMEM, "no memory for the unique key of an old job");
+    }
     sweep->victims[sweep->victim_count++] =
         (struct victim){.job = job, .hash = row_hash(TABLE_DONE, key, value)};
     return ERR_NONE;
 }
 
-/* False when the entry may not read the job's error records any more. Rows of jobs that are gone
- * left their queue's counts at once. */
-static bool purge_one(struct tx *tx, struct job *job, enum table table, uint64_t hash)
+/* Rows of jobs that are gone left their queue's counts at once. */
+bool purge_job(struct tx *tx, struct job *job, enum table table, uint64_t hash)
 {
     bool gone = job_is_gone(&index_queue(tx->index, job->queue)->row, job);
     struct row_key key = job_row_key(job->key);
@@ -204,11 +216,11 @@ bool purge_at_once(struct tx *tx, const struct job *job)
     struct row_key key = job_row_key(job->key);
     struct job copy;
 
-    if (job_keep_ns(tx, job) > 0) {
+    if (job->own_retention ? job->purge_at != 0 : job_due(tx, job) > tx->now_ns) {
         return false;
     }
     copy = *job;
-    return purge_one(tx, &copy, TABLE_JOB, row_hash(TABLE_JOB, row_key_slice(&key), job->stored));
+    return purge_job(tx, &copy, TABLE_JOB, row_hash(TABLE_JOB, row_key_slice(&key), job->stored));
 }
 
 /* Sets where and when the next sweep starts, after one that went through. */
@@ -285,7 +297,7 @@ uint32_t purge_jobs(struct tx *tx, uint32_t count_max, struct purged *ret_purged
     }
     scan(&sweep, from);
     while (purged < sweep.victim_count &&
-           purge_one(tx, &sweep.victims[purged].job, TABLE_DONE, sweep.victims[purged].hash)) {
+           purge_job(tx, &sweep.victims[purged].job, TABLE_DONE, sweep.victims[purged].hash)) {
         purged++;
     }
     if (purged < sweep.victim_count) {
@@ -300,8 +312,8 @@ uint32_t purge_jobs(struct tx *tx, uint32_t count_max, struct purged *ret_purged
     if (sweep.at_the_end) {
         finish(&sweep);
     }
-    ret_purged->gone = (uint32_t)(gone_before - meta->gone_count);
-    ret_purged->old = purged - ret_purged->gone;
+    ret_purged->gone += (uint32_t)(gone_before - meta->gone_count);
+    ret_purged->old += purged - (uint32_t)(gone_before - meta->gone_count);
     return sweep.seen;
 }
 

@@ -33,6 +33,7 @@ static const struct field meta_fields[] = {
     META(FIELD_U64, 20, gone_count),
     META(FIELD_TIME, 21, purge_due),
     META(FIELD_U64, 22, purge_left),
+    META(FIELD_TIME, 23, purge_own_due),
 };
 
 #undef META
@@ -96,26 +97,52 @@ const struct message queue_row_message = {
 
 /* In the order in which most rows have them, so that readers find the next field at once. */
 static const struct field job_fields[] = {
-    JOB(FIELD_U32, 1, state),          JOB(FIELD_U32, 2, priority),
-    JOB(FIELD_U32, 3, queue),          JOB(FIELD_U32, 4, backoff),
-    JOB(FIELD_U32, 5, attempt),        JOB(FIELD_I32, 6, max_retries),
-    JOB(FIELD_U64, 7, base_delay_ms),  JOB(FIELD_U64, 8, max_delay_ms),
-    JOB(FIELD_U32, 9, epoch),          JOB(FIELD_U64, 10, lease_ms),
-    JOB(FIELD_TIME, 11, lease_at),     JOB(FIELD_TIME, 12, run_at),
-    JOB(FIELD_TIME, 13, expire_at),    JOB(FIELD_TIME, 14, ready_at),
-    JOB(FIELD_U64, 15, move_seq),      JOB(FIELD_TIME, 16, started_at),
-    JOB(FIELD_TIME, 17, completed_at), JOB(FIELD_TIME, 18, failed_at),
-    JOB(FIELD_TIME, 19, ended_at),     JOB(FIELD_U32, 20, event_seq),
-    JOB(FIELD_U32, 21, error_count),   JOB(FIELD_U32, 22, payload_size),
-    JOB(FIELD_TIME, 23, payload_hash), JOB(FIELD_U32, 24, more_size),
-    JOB(FIELD_TIME, 25, more_hash),    JOB(FIELD_U32, 26, end.epoch),
-    JOB(FIELD_U32, 27, end.verb),      JOB(FIELD_U32, 28, end.state),
-    JOB(FIELD_U32, 29, end.remaining), JOB(FIELD_TIME, 30, end.next_at),
-    JOB(FIELD_TEXT, 31, worker_id),    JOB(FIELD_TEXT, 32, hostname),
-    JOB(FIELD_JSON, 33, result),       JOB(FIELD_U32, 34, hold.kind),
-    JOB(FIELD_U32, 35, hold.from),     JOB(FIELD_TIME, 36, hold.at),
-    JOB(FIELD_TEXT, 37, hold.reason),  JOB(FIELD_TEXT, 38, hold.by),
+    JOB(FIELD_U32, 1, state),
+    JOB(FIELD_U32, 2, priority),
+    JOB(FIELD_U32, 3, queue),
+    JOB(FIELD_U32, 4, backoff),
+    JOB(FIELD_U32, 5, attempt),
+    JOB(FIELD_I32, 6, max_retries),
+    JOB(FIELD_U64, 7, base_delay_ms),
+    JOB(FIELD_U64, 8, max_delay_ms),
+    JOB(FIELD_U32, 9, epoch),
+    JOB(FIELD_U64, 10, lease_ms),
+    JOB(FIELD_TIME, 11, lease_at),
+    JOB(FIELD_TIME, 12, run_at),
+    JOB(FIELD_TIME, 13, expire_at),
+    JOB(FIELD_TIME, 14, ready_at),
+    JOB(FIELD_U64, 15, move_seq),
+    JOB(FIELD_TIME, 16, started_at),
+    JOB(FIELD_TIME, 17, completed_at),
+    JOB(FIELD_TIME, 18, failed_at),
+    JOB(FIELD_TIME, 19, ended_at),
+    JOB(FIELD_U32, 20, event_seq),
+    JOB(FIELD_U32, 21, error_count),
+    JOB(FIELD_U32, 22, payload_size),
+    JOB(FIELD_TIME, 23, payload_hash),
+    JOB(FIELD_U32, 24, more_size),
+    JOB(FIELD_TIME, 25, more_hash),
+    JOB(FIELD_U32, 26, end.epoch),
+    JOB(FIELD_U32, 27, end.verb),
+    JOB(FIELD_U32, 28, end.state),
+    JOB(FIELD_U32, 29, end.remaining),
+    JOB(FIELD_TIME, 30, end.next_at),
+    JOB(FIELD_TEXT, 31, worker_id),
+    JOB(FIELD_TEXT, 32, hostname),
+    JOB(FIELD_JSON, 33, result),
+    JOB(FIELD_U32, 34, hold.kind),
+    JOB(FIELD_U32, 35, hold.from),
+    JOB(FIELD_TIME, 36, hold.at),
+    JOB(FIELD_TEXT, 37, hold.reason),
+    JOB(FIELD_TEXT, 38, hold.by),
     JOB(FIELD_U32, 39, revision),
+    JOB(FIELD_TEXT, 40, unique.key),
+    JOB(FIELD_U32, 41, unique.until),
+    JOB(FIELD_U64, 42, unique.period_ms),
+    JOB(FIELD_TIME, 43, unique.ends_at),
+    JOB(FIELD_BOOL, 44, own_retention),
+    JOB(FIELD_U64, 45, retention_ms),
+    JOB(FIELD_TIME, 46, purge_at),
 };
 
 #undef JOB
@@ -125,6 +152,22 @@ const struct message job_row_message = {
     .fields = job_fields,
     .field_count = ARRAY_COUNT(job_fields),
     .size = sizeof(struct job),
+};
+
+static const struct field lock_fields[] = {
+    {
+        .name = "job",
+        .kind = FIELD_BYTES,
+        .tag = 1,
+        .offset = offsetof(struct lock_row, job),
+    },
+};
+
+const struct message lock_row_message = {
+    .name = "LockRow",
+    .fields = lock_fields,
+    .field_count = ARRAY_COUNT(lock_fields),
+    .size = sizeof(struct lock_row),
 };
 
 static const struct field window_fields[] = {
@@ -252,7 +295,9 @@ enum err_code job_row_read(struct slice key, struct slice value, struct arena *a
     }
     if (job.state <= JOB_NONE || job.state >= JOB_STATE_COUNT ||
         job.priority >= JOB_PRIORITY_COUNT || job.backoff >= JOB_BACKOFF_COUNT ||
-        job.hold.from >= JOB_STATE_COUNT || job.hold.kind >= HOLD_KIND_COUNT) {
+        job.hold.from >= JOB_STATE_COUNT || job.hold.kind >= HOLD_KIND_COUNT ||
+        job.unique.until >= UNIQUE_COUNT ||
+        (job.unique.until == UNIQUE_NONE) != (job.unique.key.size == 0)) {
         return err_set(err, ERR_CORRUPT, "a job's row has state %u, priority %u, back-off %u",
                        job.state, job.priority, job.backoff);
     }

@@ -39,6 +39,7 @@ struct meta_row {
     uint64_t purge_cursor_seq;
     uint64_t purge_first_time; /* No row of TABLE_DONE has a lesser key. */
     uint64_t purge_first_seq;
+    uint64_t purge_own_due;  /* No row of TABLE_PURGE is due before; 0 = there is none. */
     uint64_t kept_seq;       /* Of the last outcome of a keyed request that was kept. */
     uint64_t kept_oldest;    /* No age row of TABLE_KEPT has a lesser number, */
     uint64_t kept_oldest_at; /* and no record is older. */
@@ -110,6 +111,17 @@ struct job_hold {
     struct slice by;
 };
 
+#define UNIQUE_UNBOUNDED UINT64_MAX
+
+/* What a job has of its unique key: see core/unique.h. All 0 without one. */
+struct job_unique {
+    struct slice key;
+    uint32_t until; /* enum unique_until. */
+    uint64_t
+        period_ms;    /* Counted from the enqueue, or the retry that took it anew; 0 = no bound. */
+    uint64_t ends_at; /* When the hold ends by time, UNIQUE_UNBOUNDED = never; 0 = it has none. */
+};
+
 /* A job, live (TABLE_JOB) or terminal (TABLE_DONE). The payload and what is in job_more lie apart;
  * their sizes and row hashes are here so that a claim can bound its reply and a purge need not read
  * them. */
@@ -148,6 +160,10 @@ struct job {
     struct slice result; /* JSON of the last ack; only of a terminal job. */
     struct job_hold hold;
     uint32_t revision; /* How often it was sent back with feedback. */
+    struct job_unique unique;
+    bool own_retention; /* It is kept for retention_ms after its end, whatever its queue says, */
+    uint64_t retention_ms;
+    uint64_t purge_at; /* that is, until then, by a row of TABLE_PURGE; 0 = it has none. */
 };
 
 struct job_more {
@@ -174,6 +190,11 @@ struct error_row {
     struct slice hostname;
 };
 
+/* Who holds a unique key. */
+struct lock_row {
+    struct slice job; /* The bytes of the job's key. */
+};
+
 /* Claims of a queue under a rate limit, of all entries of one instant. */
 struct window_row {
     uint32_t count;
@@ -181,6 +202,7 @@ struct window_row {
 
 extern const struct message meta_row_message;
 extern const struct message queue_row_message;
+extern const struct message lock_row_message;
 extern const struct message window_row_message;
 extern const struct message job_row_message;
 extern const struct message job_more_message;

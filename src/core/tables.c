@@ -9,7 +9,7 @@ static const struct kv_table tables[TABLE_COUNT] = {
     [TABLE_MORE] = {"more", KV_LARGE},   [TABLE_ERROR] = {"error", KV_LARGE},
     [TABLE_DONE] = {"done", KV_HISTORY}, [TABLE_EVENT] = {"event", KV_HISTORY},
     [TABLE_LOCK] = {"lock", KV_HOT},     [TABLE_WINDOW] = {"window", KV_HOT},
-    [TABLE_KEPT] = {"kept", KV_HOT},
+    [TABLE_KEPT] = {"kept", KV_HOT},     [TABLE_PURGE] = {"purge", KV_HOT},
 };
 
 const struct kv_table *core_tables(uint32_t *ret_count)

@@ -14,9 +14,10 @@ enum table {
     TABLE_ERROR,   /* Job key + 4-byte error id -> struct error_row. */
     TABLE_DONE,    /* Job key -> struct job with its result: terminal jobs. */
     TABLE_EVENT,  /* 8-byte seq of the first event -> struct event_pack: the events of one entry. */
-    TABLE_LOCK,   /* Reserved. */
+    TABLE_LOCK,   /* Queue number, 16-byte hash of a unique key -> struct lock_row. */
     TABLE_WINDOW, /* Queue number, instant (8 bytes each) -> struct window_row. */
     TABLE_KEPT,   /* 0x00 + key -> struct kept_row; 0x01 + 8-byte number -> struct kept_age. */
+    TABLE_PURGE,  /* Instant (8 bytes), job key -> one byte: done jobs with an own retention. */
     TABLE_COUNT
 };
 

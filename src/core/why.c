@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "core/core_state.h"
 #include "core/job_read.h"
+#include "core/unique.h"
 
 static const char *const kind_names[WHY_KIND_COUNT] = {
     [WHY_NONE] = "none",
@@ -280,14 +281,61 @@ static bool is_expired(const struct look *look, struct why_gate *gate)
            !job_state_is_terminal(state);
 }
 
+/* The id of another job that holds the job's unique key; empty when none does, or *look->err says
+ * why there is no telling. */
+static struct slice other_holder(const struct look *look)
+{
+    struct row_key lock = lock_row_key(look->job->queue, look->job->unique.key);
+    struct kv *kv = look->core->kv;
+    struct slice none = slice_of(NULL, 0);
+    struct job_key named;
+    struct slice value;
+    struct slice id;
+    struct job holder;
+
+    if (kv->get(kv->self, TABLE_LOCK, row_key_slice(&lock), look->arena, &value, look->err) ||
+        !value.data || !unique_lock_read(value, look->arena, &named)) {
+        return none;
+    }
+    id = job_id_text(named, look->arena);
+    if (core_job_find(look->core, id, look->arena, &holder, look->err) != ERR_NONE) {
+        look->err->code = look->err->code == ERR_NOT_FOUND ? ERR_NONE : look->err->code;
+        return none;
+    }
+    return holder.unique.ends_at > look->now_ns && holder.key.seq != look->job->key.seq ? id : none;
+}
+
+/* What a unique key has to do with it: why a new job is a duplicate, or a retry is refused. */
+static struct slice terminal_text(const struct look *look, struct slice state)
+{
+    struct slice holder = slice_of(NULL, 0);
+
+    if (look->job->unique.ends_at > look->now_ns) {
+        return between(look, "it is ", state,
+                       ", and holds its unique key: another one is a duplicate");
+    }
+    if (look->job->unique.key.size > 0) {
+        holder = other_holder(look);
+    }
+    if (holder.size > 0) {
+        return slice_text(arena_printf(look->arena, "it is %.*s, and %.*s holds its unique key",
+                                       (int)state.size, (const char *)state.data, (int)holder.size,
+                                       (const char *)holder.data));
+    }
+    return between(look, "it is ", state, "");
+}
+
 static bool is_terminal(const struct look *look, struct why_gate *gate)
 {
     enum job_state state = (enum job_state)look->job->state;
 
+    if (!job_state_is_terminal(state)) {
+        return false;
+    }
     gate->at = look->job->ended_at;
     gate->state = slice_text(job_state_name(state));
-    gate->text = between(look, "it is ", gate->state, "");
-    return job_state_is_terminal(state);
+    gate->text = terminal_text(look, gate->state);
+    return true;
 }
 
 static const gate_fn gates[WHY_KIND_COUNT] = {

@@ -57,8 +57,8 @@ enum field_flag {
     /* Known in JSON, skipped whatever its type. */
     FIELD_IGNORED = 1 << 3,
     /* JSON of another type is taken where it has a meaning: texts as the raw JSON, whole numbers
-     * from strings and bools, bools from 0 and 1 and their words, RPC raw JSON that is no string.
-     */
+     * from strings and bools, bools from 0 and 1 and their words, durations from whole seconds
+     * (negative ones as 0), RPC raw JSON that is no string. */
     FIELD_LENIENT = 1 << 4,
     /* Reserved name: sending a non-null value is UNSUPPORTED (never silently dropped). */
     FIELD_UNSUPPORTED = 1 << 5,

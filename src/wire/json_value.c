@@ -188,11 +188,38 @@ static enum err_code read_time(struct json_reader *reader, const struct field *f
     return json_parse_time(text, value) ? ERR_NONE : must_be(reader, field, what);
 }
 
+static enum err_code read_seconds(struct json_reader *reader, const struct field *field,
+                                  uint64_t *value)
+{
+    struct whole whole;
+    struct slice text;
+    enum err_code code = json_read_raw(reader, &text);
+
+    if (code) {
+        return code;
+    }
+    if (!parse_whole(text, &whole)) {
+        return must_be(reader, field, "whole seconds or a duration like \"90s\"");
+    }
+    if (!whole.negative && (whole.too_large || whole.magnitude > DURATION_MS_MAX / 1000)) {
+        return err_reply(reader->err, REPLY_VALIDATION_ERROR, "%s is more than ten years",
+                         field->name);
+    }
+    *value = whole.negative ? 0 : whole.magnitude * 1000;
+    return ERR_NONE;
+}
+
 static enum err_code read_duration(struct json_reader *reader, const struct field *field,
                                    uint64_t *value)
 {
+    uint8_t first = json_peek(&reader->cursor);
     struct slice text;
-    enum err_code code = read_string_of(reader, field, "a duration like \"90s\"", &text);
+    enum err_code code;
+
+    if ((field->flags & FIELD_LENIENT) && (is_digit(first) || first == '-')) {
+        return read_seconds(reader, field, value);
+    }
+    code = read_string_of(reader, field, "a duration like \"90s\"", &text);
 
     if (code) {
         return code;

@@ -442,11 +442,15 @@ JSON = [
     ("a payload of 15 MB", '{"Q","payload":"' + "p" * (15 << 20) + '"}', "PAYLOAD_TOO_LARGE"),
     ("a payload of five million zeros", '{"Q","payload":[' + "0," * 5000000 + "0]}", "PAYLOAD_TOO_LARGE"),
     ("15 MB of white space", '{"Q"' + " " * (15 << 20) + "}", None),
-    ("unique_key", '{"Q","unique_key":"x"}', "UNSUPPORTED"),
+    ("a unique key of 257 bytes", '{"Q","unique_key":"' + "k" * 257 + '"}', "VALIDATION_ERROR"),
+    ("a unique key that is no text", '{"Q","unique_key":{"a":1}}', "PARSE_ERROR"),
+    ("a period of ages", '{"Q","unique_key":"x","unique_period":99999999999999999999}', "VALIDATION_ERROR"),
+    ("unique_until without a key", '{"Q","unique_until":"period"}', "VALIDATION_ERROR"),
+    ("parent_id", '{"Q","parent_id":"x"}', "UNSUPPORTED"),
     ("chain of a wrong type", '{"Q","chain":5}', "UNSUPPORTED"),
     ("agent", '{"Q","agent":{}}', "UNSUPPORTED"),
     ("depends_on", '{"Q","depends_on":[]}', "UNSUPPORTED"),
-    ("an unsupported field that is null", '{"Q","unique_key":null,"agent":null}', None),
+    ("an unsupported field that is null", '{"Q","parent_id":null,"agent":null}', None),
 ]
 STATUS = {None: 201, "UNSUPPORTED": 501, "PAYLOAD_TOO_LARGE": 413}
 
@@ -607,6 +611,7 @@ def test_rows_of_the_other_operations(t):
 
 WRONG = {
     "string": [5, -0.5, True, [], ["x"], {}],
+    "string or integer": [-0.5, True, [], ["x"], {}],
     "integer": ["x", [], {}, True, 1.5, 10**30, -(10**30)],
     "boolean": ["yes", 5, [], {}],
     "array": ["x", 5, True, {}],

@@ -149,7 +149,7 @@ def body_rows(route):
 def values_of(shapes, schema):
     """Yields (where, value, codes): each field with each value that it must not have, in an otherwise good body."""
     schema = shapes.resolve(schema)
-    kind = schema.get("type")
+    kind = schema.get("type") or " or ".join(one["type"] for one in schema.get("oneOf", []))
     for value in WRONG.get(kind, []):
         yield "", value, ("PARSE_ERROR", "VALIDATION_ERROR")
     if kind == "string" and "maxLength" in schema:

@@ -129,8 +129,8 @@ def test_names_and_ids_are_bounded(t):
 def test_unsupported_fields_are_refused_never_dropped(t):
     c, q = t.client(), t.queue()
     fields = {
-        "unique_key": "k", "unique_period": 60, "unique_until": "started", "agent": {}, "parent_id": "job_x",
-        "depends_on": ["job_x"], "on_dependency_failure": "run", "retention": "1h", "chain_id": "chn_x",
+        "agent": {}, "parent_id": "job_x",
+        "depends_on": ["job_x"], "on_dependency_failure": "run", "chain_id": "chn_x",
         "chain_step": 1, "chain_config": {}, "chain": {"steps": [{"queue": q}, {"queue": q}]},
     }
     for name, value in fields.items():

@@ -62,6 +62,25 @@ static void print_kept_key(struct golden *golden, struct slice key)
     }
 }
 
+/* The queue and, while there is a lock, who has it. */
+static void print_lock(struct golden *golden, const struct change *change)
+{
+    struct slice key = row_key_slice(&change->key);
+    struct slice value = read_row(golden, TABLE_LOCK, key);
+    struct lock_row lock;
+    uint64_t number;
+    struct err err;
+
+    if (number_key_read(slice_of(key.data, 8), &number)) {
+        (void)buf_add_slice(&golden->out, queue_name(golden, number));
+    }
+    if (value.data &&
+        protobuf_read(&lock_row_message, value, &golden->arena, &lock, &err) == ERR_NONE) {
+        (void)buf_add_byte(&golden->out, ' ');
+        print_job_key(golden, lock.job);
+    }
+}
+
 static void print_row(struct golden *golden, const struct change *change)
 {
     uint32_t table_count;
@@ -85,6 +104,14 @@ static void print_row(struct golden *golden, const struct change *change)
     }
     if (change->table == TABLE_WINDOW && pair_key_read(key, &number, &at_ns)) {
         (void)buf_add_slice(&golden->out, queue_name(golden, number));
+        return;
+    }
+    if (change->table == TABLE_LOCK) {
+        print_lock(golden, change);
+        return;
+    }
+    if (change->table == TABLE_PURGE) {
+        print_job_key(golden, slice_from(key, 8));
         return;
     }
     print_job_key(golden, key);

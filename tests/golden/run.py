@@ -242,7 +242,8 @@ class Replay:
             want = self.statuses.get(error["code"])
             check(reply.status == want, f"{error['code']} comes with status {reply.status}, not {want}")
             return f"{again}{error['code']}: {error['error']}"
-        check(reply.status == (201 if verb == "enqueue" else 200), f"{verb}: {reply}")
+        made = verb == "enqueue" and not reply.json()["unique_existing"]
+        check(reply.status == (201 if made else 200), f"{verb}: {reply}")
         if verb == "queues":
             # Core does not know how fast the queues go: a server adds that.
             known = [{key: value for key, value in queue.items() if key not in SOFT} for queue in reply.json()]

@@ -13,6 +13,7 @@
 #include "store/kv_mem.h"
 #include "tests/model/kept.h"
 #include "tests/model/settings.h"
+#include "tests/model/unique.h"
 #include "wire/json.h"
 
 #include <stdio.h>
@@ -52,6 +53,7 @@ struct run {
     struct model_kept kept;
     struct arena keys; /* Of the whole run. */
     uint64_t fates[MODEL_FULL + 1];
+    uint64_t duplicates;
     uint64_t agreed[OP_CODES];
     uint64_t refused[OP_CODES];
 };
@@ -149,6 +151,21 @@ static struct slice draw_token(struct run *run, const struct model_job *job)
                       : slice_text(arena_printf(&run->requests, "%s.%u", job->id.text + 4, epoch));
 }
 
+/* Few keys, so that most of them are held; now and then a mode without one. */
+static void draw_unique(struct run *run, struct op_enqueue *op)
+{
+    static const char *const keys[] = {"k1", "k2", "k3"};
+
+    if (draw(run, 3) == 0) {
+        op->unique_key = pick(run, keys, ARRAY_COUNT(keys));
+    }
+    op->unique_period = draw(run, 3) ? 0 : 1 + draw(run, 30000);
+    if (draw(run, op->unique_key.size ? 2 : 100) == 0) {
+        op->has |= 1u << (OP_ENQUEUE_HAS_UNIQUE_UNTIL - 1);
+        op->unique_until = UNIQUE_STARTED + draw(run, UNIQUE_COUNT - UNIQUE_STARTED);
+    }
+}
+
 static void draw_enqueue(struct run *run, struct op_enqueue *op)
 {
     op->queue = draw_queue(run);
@@ -162,6 +179,9 @@ static void draw_enqueue(struct run *run, struct op_enqueue *op)
     op->retry_base_delay = draw(run, 4) * 700;
     op->retry_max_delay = draw(run, 3) * 2000;
     op->expire_after = draw(run, 4) ? 0 : 1 + draw(run, 20000);
+    draw_unique(run, op);
+    op->has |= draw(run, 6) ? 0 : 1u << (OP_ENQUEUE_HAS_RETENTION - 1);
+    op->retention = draw(run, 4) * 40000;
     if (draw(run, 5) == 0) {
         op->has |= 1u << (OP_ENQUEUE_HAS_DELAY - 1);
         op->delay = draw(run, 8000);
@@ -503,6 +523,7 @@ static uint16_t ask_model(struct run *run, const struct planned *planned,
         const struct op_enqueue_reply *made = result->reply;
 
         ((struct op_enqueue_reply *)reply)->job_id = made ? made->job_id : slice_text("none");
+        run->duplicates += made && made->unique_existing ? 1 : 0;
     }
     return model_apply(run->model, planned->spec->code, planned->request, reply);
 }
@@ -519,9 +540,8 @@ static void follow_purge(struct run *run, struct op_tick_reply *reply)
         struct job_object *object;
         struct err err;
 
-        if (!job->gone && job_state_is_terminal(job->state) &&
-            job->ended_at + model_keep_ns(&model->queues[job->queue], job->state) <=
-                model->now_ns &&
+        if (!job->gone && job_state_is_terminal(job->state) && !model_is_holder(model, job) &&
+            job->ended_at + model_retention_ns(model, job) <= model->now_ns &&
             core_job_get(run->core, slice_text(job->id.text), &run->replies, &object, &err) ==
                 ERR_NOT_FOUND) {
             job->gone = true;
@@ -700,6 +720,10 @@ static void compare_job(struct run *run, const struct model_job *want)
     expect_text(run, "hold_reason", have->hold_reason, &want->reason);
     expect_text(run, "feedback", have->feedback ? have->feedback->text : slice_of(NULL, 0),
                 &want->feedback);
+    expect_text(run, "unique_key", have->unique_key, &want->unique_key);
+    if (have->unique_until != want->unique_until) {
+        complain(run, "when a job lets go of its unique key");
+    }
     if ((have->hold != NULL) != (want->state == JOB_HELD) || have->revision != want->revision) {
         complain(run, "hold or revision of a job");
     }
@@ -888,21 +912,25 @@ static void tick_alone(struct run *run)
  * for a worker. */
 static void finish(struct run *run)
 {
+    struct err err;
+
     compare_all(run);
-    for (uint32_t i = 0; i < 10; i++) {
+    for (uint32_t i = 0; i < 25; i++) {
         run->clock_ns += 200 * NS_PER_SECOND;
         tick_alone(run);
     }
     for (uint32_t i = 0; i < run->model->job_count; i++) {
         const struct model_job *job = &run->model->jobs[i];
         struct job_object *object;
-        struct err err;
 
         if (job_state_is_terminal(job->state) &&
             core_job_get(run->core, slice_text(job->id.text), &run->replies, &object, &err) !=
                 ERR_NOT_FOUND) {
             complain(run, "an old job was never purged");
         }
+    }
+    if (core_check(run->core, &err) != ERR_NONE) {
+        complain(run, err.text);
     }
 }
 
@@ -953,6 +981,7 @@ int main(int argc, char **argv)
                          (unsigned long long)run.agreed[i], (unsigned long long)run.refused[i]);
         }
     }
+    (void)printf("  enqueues with a key that was held: %llu\n", (unsigned long long)run.duplicates);
     (void)printf("  keyed requests: %llu again, %llu mismatches, %llu refused for room\n",
                  (unsigned long long)run.fates[MODEL_AGAIN],
                  (unsigned long long)run.fates[MODEL_MISMATCH],

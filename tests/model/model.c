@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/reply.h"
 #include "tests/model/settings.h"
+#include "tests/model/unique.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,12 @@ uint64_t model_count(const struct model *model, uint32_t queue, enum job_state s
     return count;
 }
 
+uint64_t model_retention_ns(const struct model *model, const struct model_job *job)
+{
+    return job->own_retention ? job->retention_ms * NS_PER_MS
+                              : model_keep_ns(&model->queues[job->queue], job->state);
+}
+
 static void become_pending(struct model *model, struct model_job *job)
 {
     job->state = JOB_PENDING;
@@ -110,10 +117,13 @@ static void end(struct model *model, struct model_job *job, enum job_state state
     job->by.text[0] = '\0';
     job->run_at = 0;
     job->ended_at = model->now_ns;
+    if (state != JOB_COMPLETED || job->unique_until != UNIQUE_PERIOD) {
+        job->unique_ends_at = 0;
+    }
     if (state == JOB_DEAD) {
         job->failed_at = model->now_ns;
     }
-    job->gone = model_keep_ns(&model->queues[job->queue], state) == 0;
+    job->gone = model_retention_ns(model, job) == 0 && !model_is_holder(model, job);
 }
 
 static void stop_running(struct model_job *job)
@@ -144,15 +154,61 @@ uint32_t model_errors(const struct model_job *job)
     return count;
 }
 
+static void answer_duplicate(struct model *model, const struct model_job *holder,
+                             struct op_enqueue_reply *reply)
+{
+    *reply = (struct op_enqueue_reply){
+        .job_id = copy(model, holder->id.text),
+        .status = ENQUEUE_DUPLICATE,
+        .unique_existing = true,
+        .state = holder->state,
+        .completed_at = holder->completed_at,
+    };
+    if (holder->state == JOB_COMPLETED) {
+        reply->result = copy(model, holder->result.text);
+    }
+}
+
+static void set_unique(struct model *model, const struct op_enqueue *op, struct model_job *job)
+{
+    set_text(&job->unique_key, op->unique_key);
+    if (op->unique_key.size == 0) {
+        return;
+    }
+    job->unique_period_ms = op->unique_period;
+    job->unique_until = op->unique_period ? UNIQUE_PERIOD : UNIQUE_COMPLETED;
+    if ((op->has >> (OP_ENQUEUE_HAS_UNIQUE_UNTIL - 1)) & 1) {
+        job->unique_until = op->unique_until;
+    }
+    if (job->unique_until == UNIQUE_PERIOD && op->unique_period == 0) {
+        job->unique_period_ms = UINT64_C(3600) * 1000;
+    }
+    model_take_key(model, job);
+}
+
+/* The job of the request's queue that holds the request's key; NULL when none does. */
+static struct model_job *find_duplicate(struct model *model, const struct op_enqueue *op)
+{
+    struct model_text key;
+
+    set_text(&key, op->unique_key);
+    return key.text[0] ? model_holder(model, find_queue(model, op->queue), key.text) : NULL;
+}
+
 static uint16_t enqueue(struct model *model, const struct op_enqueue *op,
                         struct op_enqueue_reply *reply)
 {
+    bool until = (op->has >> (OP_ENQUEUE_HAS_UNIQUE_UNTIL - 1)) & 1;
     bool at = (op->has >> (OP_ENQUEUE_HAS_SCHEDULED_AT - 1)) & 1;
     bool delay = (op->has >> (OP_ENQUEUE_HAS_DELAY - 1)) & 1;
     struct model_job *job = &model->jobs[model->job_count];
 
-    if (op->queue.size == 0 || (at && delay)) {
+    if (op->queue.size == 0 || (at && delay) || (until && op->unique_key.size == 0)) {
         return REPLY_VALIDATION_ERROR;
+    }
+    if (find_duplicate(model, op)) {
+        answer_duplicate(model, find_duplicate(model, op), reply);
+        return REPLY_NONE;
     }
     assert(model->job_count < MODEL_JOBS_MAX);
     *job = (struct model_job){.queue = make_queue(model, op->queue), .created_at = model->now_ns};
@@ -165,6 +221,9 @@ static uint16_t enqueue(struct model *model, const struct op_enqueue *op,
     set_text(&job->payload, op->payload.size ? op->payload : slice_text("{}"));
     set_text(&job->tags, op->tags);
     set_text(&job->checkpoint, op->checkpoint);
+    set_unique(model, op, job);
+    job->own_retention = (op->has >> (OP_ENQUEUE_HAS_RETENTION - 1)) & 1;
+    job->retention_ms = op->retention;
     if (at || delay) {
         job->state = JOB_SCHEDULED;
         job->run_at = at ? op->scheduled_at : model->now_ns + op->delay * NS_PER_MS;
@@ -209,6 +268,7 @@ static void claim(struct model *model, const struct op_fetch *op, struct model_j
     char token[MODEL_TEXT_MAX];
 
     job->state = JOB_ACTIVE;
+    job->unique_ends_at = job->unique_until == UNIQUE_STARTED ? 0 : job->unique_ends_at;
     job->attempt++;
     job->epoch++;
     job->started_at = model->now_ns;
@@ -511,6 +571,9 @@ static uint16_t retry(struct model *model, const struct op_job *op, struct op_jo
     if (!job || (job->state != JOB_SCHEDULED && !job_state_is_terminal(job->state))) {
         return REPLY_RETRY_ERROR;
     }
+    if (job->unique_until && model_is_key_taken(model, job, job->queue)) {
+        return REPLY_RETRY_ERROR;
+    }
     if (job->state == JOB_COMPLETED || (job->state == JOB_CANCELLED && job->lease_end)) {
         add_record(job, false);
     }
@@ -518,6 +581,7 @@ static uint16_t retry(struct model *model, const struct op_job *op, struct op_jo
         job->expire_at = 0;
     }
     if (job->state != JOB_SCHEDULED) {
+        model_take_key(model, job);
         job->completed_at = 0;
         job->failed_at = 0;
     }
@@ -549,6 +613,10 @@ static uint16_t move(struct model *model, const struct op_move *op, struct op_jo
         return REPLY_VALIDATION_ERROR;
     }
     if (!job) {
+        return REPLY_MOVE_ERROR;
+    }
+    if (find_queue(model, op->queue) != job->queue && model_is_holder(model, job) &&
+        model_is_key_taken(model, job, find_queue(model, op->queue))) {
         return REPLY_MOVE_ERROR;
     }
     queue = make_queue(model, op->queue);

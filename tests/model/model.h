@@ -63,6 +63,12 @@ struct model_job {
     struct model_text feedback;
     uint64_t feedback_at;
     uint32_t revision;
+    bool own_retention;
+    uint64_t retention_ms; /* Counts if it has its own. */
+    struct model_text unique_key;
+    uint32_t unique_until; /* enum unique_until. */
+    uint64_t unique_period_ms;
+    uint64_t unique_ends_at; /* It holds the key until then. */
 };
 
 struct model_queue {
@@ -99,6 +105,9 @@ uint16_t model_apply(struct model *model, uint32_t code, const void *request, vo
 
 /* The job of that id; NULL when there is none. */
 struct model_job *model_find(struct model *model, const char *id);
+
+/* How long the job is kept after its end, at least. */
+uint64_t model_retention_ns(const struct model *model, const struct model_job *job);
 
 /* How many records of errors are kept, and of attempts that ended with a record or run. */
 uint32_t model_errors(const struct model_job *job);

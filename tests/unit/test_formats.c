@@ -332,6 +332,7 @@ static void test_row_tables(void **state)
     compare_fields(&pages.page, "queue", &queue_row_message);
     compare_fields(&pages.page, "job", &job_row_message);
     compare_fields(&pages.page, "more", &job_more_message);
+    compare_fields(&pages.page, "lock", &lock_row_message);
     compare_fields(&pages.page, "window", &window_row_message);
     compare_fields(&pages.page, "error", &error_row_message);
     compare_fields(&pages.page, "event", &event_pack_message);
@@ -342,6 +343,7 @@ static void test_row_tables(void **state)
     compare_words(&pages.page, "States", &job_state_words);
     compare_words(&pages.page, "Priorities", &job_priority_words);
     compare_words(&pages.page, "Back-offs", &job_backoff_words);
+    compare_words(&pages.page, "Ends of a unique key", &unique_until_words);
     compare_words(&pages.page, "Event types", &event_type_words);
     compare_words(&pages.page, "Kinds of hold", &hold_kind_words);
     compare_words(&pages.page, "Outcomes of an attempt", &job_outcome_words);

@@ -5,11 +5,13 @@
 #include "core/ops.h"
 #include "core/queue.h"
 #include "core/tags.h"
+#include "core/unique.h"
 
 #define MAX_RETRIES_DEFAULT 3
 #define BASE_DELAY_MS_DEFAULT 5000
 #define MAX_DELAY_MS_DEFAULT 600000
 #define TAGS_SIZE_MAX (64 * KIB)
+#define UNIQUE_PERIOD_MS_DEFAULT (UINT64_C(3600) * 1000)
 
 #define ROW(kind_, tag_, name_)                                                                    \
     .name = #name_, .kind = kind_, .tag = tag_, .offset = offsetof(struct op_enqueue, name_)
@@ -76,9 +78,28 @@ static const struct field fields[] = {
         .max = CHECKPOINT_MAX,
         .help = "given to the first fetch",
     },
-    LATER("unique_key"),
-    LATER("unique_period"),
-    LATER("unique_until"),
+    {
+        ROW(FIELD_TEXT, 13, unique_key),
+        .max = UNIQUE_KEY_MAX,
+        .help = "no job is made while another one of the queue holds this key",
+    },
+    {
+        ROW(FIELD_DURATION, 14, unique_period),
+        .flags = FIELD_LENIENT,
+        .help = "how long the key is held at most, also in whole seconds; 0 = none was given",
+    },
+    {
+        ROW(FIELD_ENUM, 15, unique_until),
+        .bit = OP_ENQUEUE_HAS_UNIQUE_UNTIL,
+        .words = &unique_until_words,
+        .help = "when it is let go of: started, completed (default), or period (default with a "
+                "unique_period; else of 1h), which outlives completion",
+    },
+    {
+        ROW(FIELD_DURATION, 16, retention),
+        .bit = OP_ENQUEUE_HAS_RETENTION,
+        .help = "how long it is kept when it has ended, instead of its queue's; 0s = not at all",
+    },
     LATER("depends_on"),
     LATER("on_dependency_failure"),
     LATER("chain"),
@@ -88,7 +109,6 @@ static const struct field fields[] = {
     LATER("agent"),
     LATER("parent_id"),
     LATER("batch"),
-    LATER("retention"),
     LATER("fair_key"),
     LATER("fair_weight"),
 };
@@ -104,6 +124,15 @@ const struct message op_enqueue_message = {
     .has_offset = offsetof(struct op_enqueue, has),
 };
 
+static const char *const status_names[] = {
+    [ENQUEUE_PENDING] = "pending",
+    [ENQUEUE_SCHEDULED] = "scheduled",
+    [ENQUEUE_DUPLICATE] = "duplicate",
+};
+
+static const struct words status_words = {.names = status_names,
+                                          .count = ARRAY_COUNT(status_names)};
+
 #define ROW(kind_, tag_, name_)                                                                    \
     .name = #name_, .kind = kind_, .tag = tag_, .offset = offsetof(struct op_enqueue_reply, name_)
 
@@ -112,14 +141,21 @@ static const struct field reply_fields[] = {
     {
         ROW(FIELD_ENUM, 2, status),
         .flags = FIELD_ALWAYS,
-        .words = &job_state_words,
-        .help = "pending or scheduled",
+        .words = &status_words,
+        .help = "pending or scheduled; duplicate: there is a job with the key, and no other",
     },
     {
         ROW(FIELD_BOOL, 3, unique_existing),
         .flags = FIELD_ALWAYS,
         .help = "a job with the same unique key existed",
     },
+    {
+        ROW(FIELD_ENUM, 4, state),
+        .words = &job_state_words,
+        .help = "of that job, as the next two",
+    },
+    {ROW(FIELD_JSON, 5, result), .help = "when it is completed"},
+    {ROW(FIELD_TIME, 6, completed_at), .help = "when it was completed"},
 };
 
 #undef ROW
@@ -147,6 +183,12 @@ static enum err_code check(struct tx *tx, const struct op_enqueue *op, struct er
     if (has(op, OP_ENQUEUE_HAS_SCHEDULED_AT) && has(op, OP_ENQUEUE_HAS_DELAY)) {
         return err_reply(err, REPLY_VALIDATION_ERROR, "scheduled_at and delay exclude each other");
     }
+    if (has(op, OP_ENQUEUE_HAS_UNIQUE_UNTIL) &&
+        (op->unique_key.size == 0 || op->unique_until == UNIQUE_NONE ||
+         op->unique_until >= UNIQUE_COUNT)) {
+        return err_reply(err, REPLY_VALIDATION_ERROR,
+                         "unique_until needs a unique_key, and is started, completed or period");
+    }
     if (tags_check(op->tags, tx->arena, err) == ERR_NOMEM) {
         return tx_fail(tx, ERR_NOMEM, err->text);
     }
@@ -157,6 +199,27 @@ static uint64_t or_default(const struct op_enqueue *op, enum op_enqueue_bit bit,
                            uint64_t value_default)
 {
     return has(op, bit) ? value : value_default;
+}
+
+/* A period alone, as older clients may send it, has no meaning. */
+static struct job_unique make_unique(const struct op_enqueue *op)
+{
+    struct job_unique unique = {
+        .key = op->unique_key,
+        .until = op->unique_period ? UNIQUE_PERIOD : UNIQUE_COMPLETED,
+        .period_ms = op->unique_period,
+    };
+
+    if (op->unique_key.size == 0) {
+        return (struct job_unique){0};
+    }
+    if (has(op, OP_ENQUEUE_HAS_UNIQUE_UNTIL)) {
+        unique.until = op->unique_until;
+    }
+    if (unique.until == UNIQUE_PERIOD && unique.period_ms == 0) {
+        unique.period_ms = UNIQUE_PERIOD_MS_DEFAULT;
+    }
+    return unique;
 }
 
 /* A job as the request describes it, in no state yet. */
@@ -172,6 +235,9 @@ static struct job make_job(const struct tx *tx, const struct op_enqueue *op)
                                     BASE_DELAY_MS_DEFAULT),
         .max_delay_ms = or_default(op, OP_ENQUEUE_HAS_RETRY_MAX_DELAY, op->retry_max_delay,
                                    MAX_DELAY_MS_DEFAULT),
+        .unique = make_unique(op),
+        .own_retention = has(op, OP_ENQUEUE_HAS_RETENTION),
+        .retention_ms = or_default(op, OP_ENQUEUE_HAS_RETENTION, op->retention, 0),
     };
 
     if (op->expire_after) {
@@ -204,6 +270,46 @@ static void start(struct tx *tx, struct job *job, const struct op_enqueue *op)
     }
 }
 
+/* The result as a completed job shows it: of its last ack that had one. Many may ask for it, so it
+ * is bounded like anything else that an entry reads. */
+static enum err_code read_result(struct tx *tx, const struct job *job, struct slice *ret_result,
+                                 struct err *err)
+{
+    struct job_more more;
+    struct slice stored;
+
+    if (!tx_reserve(tx, job->result.size ? job->result.size : job->more_size)) {
+        return tx_busy(err);
+    }
+    if (job->result.size == 0) {
+        job_more_load(tx, job, &more, &stored);
+        *ret_result = more.result;
+    } else if (!arena_copy(tx->arena, job->result, ret_result)) {
+        return tx_fail(tx, ERR_NOMEM, "the entry needs more memory than an entry may use");
+    }
+    return ERR_NONE;
+}
+
+static enum err_code answer_duplicate(struct tx *tx, const struct op_enqueue *op,
+                                      const struct job *holder, struct op_enqueue_reply *reply,
+                                      struct err *err)
+{
+    if (!slice_equal(holder->unique.key, op->unique_key)) {
+        return err_reply(err, REPLY_VALIDATION_ERROR,
+                         "unique_key has the same hash as another one of the queue");
+    }
+    if (holder->state == JOB_COMPLETED &&
+        read_result(tx, holder, &reply->result, err) != ERR_NONE) {
+        return err->code;
+    }
+    reply->job_id = tx_job_id(tx, holder->key);
+    reply->status = ENQUEUE_DUPLICATE;
+    reply->unique_existing = true;
+    reply->state = holder->state;
+    reply->completed_at = holder->completed_at;
+    return ERR_NONE;
+}
+
 static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, struct err *err)
 {
     const struct op_enqueue *op = request;
@@ -213,6 +319,10 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
 
     if (check(tx, op, err) != ERR_NONE) {
         return err->code;
+    }
+    queue = op->unique_key.size ? index_queue_find(tx->index, op->queue) : NULL;
+    if (queue && unique_find(tx, queue->number, op->unique_key, &job)) {
+        return answer_duplicate(tx, op, &job, reply, err);
     }
     queue = tx_queue(tx, op->queue);
     if (!queue) {

@@ -4,6 +4,7 @@
 #include "core/job_op.h"
 #include "core/ops.h"
 #include "core/queue.h"
+#include "core/unique.h"
 
 static const struct field fields[] = {
     {
@@ -40,7 +41,7 @@ static void move(struct tx *tx, struct job *job, const struct queue *from, const
     if (ended) {
         job_count_done(tx, job, -1);
     }
-    job->queue = to->number;
+    unique_move(tx, job, to->number);
     if (ended) {
         job_count_done(tx, job, 1);
     }
@@ -65,6 +66,10 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
         return err_set(err, ERR_NOMEM, "no memory");
     }
     if (job.queue != queue->number) {
+        if (unique_is_held(tx, &job) &&
+            unique_check(tx, &job, queue->number, REPLY_MOVE_ERROR, err) != ERR_NONE) {
+            return err->code;
+        }
         move(tx, &job, index_queue(tx->index, job.queue), queue);
     }
     reply->status = slice_text("moved");

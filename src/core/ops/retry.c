@@ -2,6 +2,7 @@
  * (reference 2.3). */
 #include "core/job_op.h"
 #include "core/ops.h"
+#include "core/unique.h"
 
 static enum err_code check(const struct job *job, struct err *err)
 {
@@ -42,7 +43,8 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
     struct job job;
 
     if (job_open(tx, op->job_id, REPLY_RETRY_ERROR, &job, err) != ERR_NONE ||
-        check(&job, err) != ERR_NONE) {
+        check(&job, err) != ERR_NONE ||
+        unique_check(tx, &job, job.queue, REPLY_RETRY_ERROR, err) != ERR_NONE) {
         return err->code;
     }
     if (!job_keep_attempt(tx, &job) || !put_result_apart(tx, &job)) {

@@ -5,6 +5,7 @@
 #include "core/kept.h"
 #include "core/ops.h"
 #include "core/purge.h"
+#include "core/purge_own.h"
 #include "core/sweep.h"
 
 #define ROW(tag_, name_, bit_, help_)                                                              \
@@ -170,6 +171,9 @@ static enum err_code apply(struct tx *tx, const void *request, void *ret_reply, 
     done += sweep(tx, TICK_JOBS_MAX - done, reply);
     if (done < TICK_JOBS_MAX && purge_due_ns(tx->meta) <= tx->now_ns) {
         done += purge_jobs(tx, TICK_JOBS_MAX - done, &purged);
+    }
+    if (done < TICK_JOBS_MAX && purge_own_due_ns(tx->meta) <= tx->now_ns) {
+        done += purge_own_jobs(tx, TICK_JOBS_MAX - done, &purged);
     }
     if (done < TICK_JOBS_MAX && purge_events_due(tx->meta)) {
         reply->events_cut = purge_events(tx, TICK_JOBS_MAX - done);
