@@ -43,7 +43,7 @@ static void lower_connections(struct config *config, uint64_t files_max)
     log_write(asked ? LOG_WARN : LOG_INFO,
               "%s is %" PRIu64 ", not %" PRIu64 ": this process may open only %" PRIu64
               " files (ulimit -n, or LimitNOFILE= of the unit), and %" PRIu64
-              " are for the store and the log",
+              " are for the store, the log and the view",
               name, possible, *connections, files_max, reserved(files_max));
     *connections = possible;
 }
