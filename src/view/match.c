@@ -171,6 +171,9 @@ bool match_job(const struct search *search, uint64_t queue, uint32_t states, con
     if (body->hold_kind && job->hold.kind != body->hold_kind) {
         return false;
     }
+    if (body->unique_key.size > 0 && !slice_equal(job->unique.key, body->unique_key)) {
+        return false;
+    }
     if (body->worker_id.size > 0 &&
         !(job_shows_worker(job) && slice_equal(job->worker_id, body->worker_id))) {
         return false;

@@ -33,6 +33,7 @@ static const struct field summary_fields[] = {
     {ROW(23, FIELD_TIME, failed_at, "last failure")},
     {ROW(26, FIELD_MESSAGE, hold, "while it is held"), .sub = &job_hold_message},
     {ROW(27, FIELD_TEXT, hold_reason, "hold.reason")},
+    {ROW(30, FIELD_TEXT, unique_key, "as enqueued")},
 };
 
 #undef ROW

@@ -75,6 +75,9 @@ static void add_changed(struct tokens *tokens, const struct old_job *old, const 
     if (!old->there || old->queue != job->queue) {
         add_token(tokens, view_token_number(VIEW_TERM_QUEUE, job->queue));
     }
+    if (!old->there && job->unique.key.size > 0) {
+        add_token(tokens, view_token_of(VIEW_TERM_UNIQUE, job->unique.key));
+    }
     if (is_terminal(job->state) && (!old->there || old->state != job->state)) {
         add_token(tokens, view_token_number(VIEW_TERM_STATE, job->state));
     }

@@ -183,7 +183,7 @@ def random_value(chance, jobs, name):
         "attempt_max": lambda: chance.randint(-1, 4),
         "worker_id": lambda: chance.choice([job.get("worker_id", "w0"), "w1", "w'2"]),
         "hold_kind": lambda: chance.choice(["api", "agent", "budget"]),
-        "unique_key": lambda: job.get("unique_key", "none"),
+        "unique_key": lambda: chance.choice([row["unique_key"] for row in jobs if "unique_key" in row] or ["none"]),
         "chain_step": lambda: chance.randint(-1, 2),
         "job_id_prefix": lambda: job["id"][:chance.choice([2, 4, 9, 12, 14, 16, 19, 20, 24, 29, 30])],
     }.get(name, lambda: "none")()

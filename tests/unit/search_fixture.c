@@ -171,6 +171,9 @@ static void copy_terms(struct copy *copy, const struct job *job)
     assert_int_equal(job_read_more(&copy->rows, job, &more, &err), ERR_NONE);
     assert_int_equal(search_each_tag(more.tags, &copy->arena, add_tag, copy, &err), ERR_NONE);
     add_token(copy, view_token_number(VIEW_TERM_QUEUE, job->queue));
+    if (job->unique.key.size > 0) {
+        add_token(copy, view_token_of(VIEW_TERM_UNIQUE, job->unique.key));
+    }
     if (job_state_is_terminal((enum job_state)job->state)) {
         add_token(copy, view_token_number(VIEW_TERM_STATE, job->state));
     }

@@ -148,9 +148,10 @@ static void make_life(struct world *world)
     char json[256];
     char held[JOB_ID_MAX];
 
-    (void)view_fixture_run(fixture, "enqueue",
-                           "{\"queue\":\"mail\",\"priority\":\"high\",\"expire_after\":\"1h\","
-                           "\"tags\":{\"to\":\"ada\",\"n\":5,\"b\":true,\"e\":\"\\u00e9\\\"\"}}");
+    (void)view_fixture_run(
+        fixture, "enqueue",
+        "{\"queue\":\"mail\",\"priority\":\"high\",\"expire_after\":\"1h\",\"unique_key\":\"u1\","
+        "\"tags\":{\"to\":\"ada\",\"n\":5,\"b\":true,\"e\":\"\\u00e9\\\"\"}}");
     (void)view_fixture_run(fixture, "enqueue", "{\"queue\":\"mail\",\"tags\":{\"nested\":{}}}");
     (void)view_fixture_run(fixture, "enqueue",
                            "{\"queue\":\"later\",\"scheduled_at\":\"2030-01-01T00:00:00Z\"}");

@@ -86,7 +86,7 @@ static int begin(void **state)
     finish(&world, "hold", 'f', ",\"reason\":\"look\"");
     enqueue(&world, 'g', "\"queue\":\"q2\"");
     finish(&world, "cancel", 'g', "");
-    enqueue(&world, 'h', "\"queue\":\"q2\",\"expire_after\":\"2h\"");
+    enqueue(&world, 'h', "\"queue\":\"q2\",\"expire_after\":\"2h\",\"unique_key\":\"k'1\"");
     enqueue(&world, 'i', "\"queue\":\"q3\"");
     take(&world, "q3", 'i', "w1");
     finish(&world, "ack", 'i', "");
@@ -186,6 +186,8 @@ static void filters_leave_what_matches(void **state)
     expect(world, "{\"completed_after\":\"2026-01-01T00:00:05Z\"}", "i");
     expect(world, "{\"started_before\":\"2026-01-01T00:00:02Z\"}", "a");
     expect(world, "{\"unique_key\":\"u\"}", "");
+    expect(world, "{\"unique_key\":\"k'1\"}", "h");
+    expect(world, "{\"unique_key\":\"k'1\",\"state\":[\"completed\"]}", "");
     expect(world, "{\"batch_id\":\"b\"}", "");
     expect(world, "{\"queue\":\"q1\",\"state\":[\"active\",\"scheduled\"],\"tags\":{\"k\":\"v\"}}",
            "e");

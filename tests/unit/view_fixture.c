@@ -278,6 +278,9 @@ static void check_terms(struct comparison *compare, const struct job *job,
     struct err err;
 
     has_token(compare, check.seq, view_token_number(VIEW_TERM_QUEUE, job->queue));
+    if (job->unique.key.size > 0) {
+        has_token(compare, check.seq, view_token_of(VIEW_TERM_UNIQUE, job->unique.key));
+    }
     if (job->state >= JOB_COMPLETED) {
         has_token(compare, check.seq, view_token_number(VIEW_TERM_STATE, job->state));
     }
