@@ -330,8 +330,7 @@ static void test_trouble(void **state)
     must_open(world);
     (void)wait_until(world, follows);
     enqueue(world, 3);
-    world->fixture.faults.calls = 0;
-    world->fixture.faults.fail_at = 1;
+    atomic_store(&world->fixture.fail_at, 1);
     view_written(world->view, view_fixture_write(&world->fixture));
     status = wait_until(world, is_stopped);
     assert_int_equal(status.trouble.code, ERR_IO);

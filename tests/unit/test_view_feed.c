@@ -381,14 +381,13 @@ static void test_failures(void **state)
     struct world *world = *state;
     struct view_fixture *fixture = &world->fixture;
     uint64_t index = world->file->mark.index;
-    uint64_t n = 1;
+    uint32_t n = 1;
     uint32_t count;
 
     make_life(world);
     (void)view_fixture_write(fixture);
     for (;; n++) {
-        fixture->faults.calls = 0;
-        fixture->faults.fail_at = n;
+        atomic_store(&fixture->fail_at, n);
         if (step(world, &count) == ERR_NONE) {
             break;
         }
@@ -402,8 +401,7 @@ static void test_failures(void **state)
         view_file_close(world->file);
         assert_int_equal(view_file_create(fixture->path, CLUSTER, &world->file, &world->err),
                          ERR_NONE);
-        fixture->faults.calls = 0;
-        fixture->faults.fail_at = n;
+        atomic_store(&fixture->fail_at, n);
         {
             struct view_source source = view_fixture_source(fixture);
             struct kv_reader *rows;
@@ -419,7 +417,7 @@ static void test_failures(void **state)
             assert_false(world->file->complete);
         }
     }
-    fixture->faults.fail_at = 0;
+    atomic_store(&fixture->fail_at, 0);
     view_fixture_compare(fixture);
 }
 

@@ -43,7 +43,6 @@ void view_fixture_init(struct view_fixture *fixture)
     assert_int_equal(store_open(&options, &fixture->store, &fixture->err), ERR_NONE);
     core_fixture_init(&fixture->core);
     fixture->core.fault.below = store_kv(fixture->store); /* Nothing is written so far. */
-    fixture->faults.code = ERR_IO;
 }
 
 void view_fixture_done(struct view_fixture *fixture)
@@ -108,10 +107,10 @@ struct fault_reader {
 
 static bool fails(struct view_fixture *fixture, struct err *err)
 {
-    if (++fixture->faults.calls != fixture->faults.fail_at) {
+    if (atomic_load(&fixture->fail_at) == 0 || atomic_fetch_sub(&fixture->fail_at, 1) != 1) {
         return false;
     }
-    (void)err_set(err, fixture->faults.code, "planted failure");
+    (void)err_set(err, ERR_IO, "planted failure");
     return true;
 }
 

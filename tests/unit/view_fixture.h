@@ -6,19 +6,15 @@
 #include "tests/unit/core_fixture.h"
 #include "view/view.h"
 
-/* A reader of rows whose n-th call fails. */
-struct view_faults {
-    uint64_t calls;
-    uint64_t fail_at; /* 0 = never. */
-    enum err_code code;
-};
+#include <stdatomic.h>
 
 struct view_fixture {
     struct core_fixture core;
     struct store *store;
     char dir[64];
     char path[96]; /* Of the view's file. */
-    struct view_faults faults;
+    atomic_uint
+        fail_at;     /* The n-th call from now of a reader of rows fails with ERR_IO; 0 = none. */
     int64_t readers; /* Open now. */
     struct err err;
 };
