@@ -454,10 +454,18 @@ static void draw_op(struct run *run, const struct planned *group, uint32_t numbe
 
 /* An entry of some operations, some of them in units. Requests are drawn before the model moves on.
  */
+/* The state is looked at only when the whole entry is applied: a finished job that one of these
+ * removed behind a tick would count as purged by it. */
+static bool removes_finished(const struct op_spec *spec)
+{
+    return spec->code == OP_DESTROY || spec->code == OP_DELETE;
+}
+
 static void plan(struct run *run, struct buf *buf)
 {
     uint32_t count = 1 + draw(run, ENTRY_OPS);
     struct planned group;
+    bool ticked = false;
 
     run->planned_count = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -467,7 +475,10 @@ static void plan(struct run *run, struct buf *buf)
         if (i == 0 || group.single || draw(run, 4) == 0) {
             draw_group(run, i + 1, &group);
         }
-        draw_op(run, &group, i + 1, planned);
+        do {
+            draw_op(run, &group, i + 1, planned);
+        } while (ticked && removes_finished(planned->spec));
+        ticked = ticked || planned->spec->code == OP_TICK;
         head.unit = planned->unit;
         head.call = planned->call;
         head.list = planned->list;
