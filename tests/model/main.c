@@ -454,13 +454,6 @@ static void draw_op(struct run *run, const struct planned *group, uint32_t numbe
 
 /* An entry of some operations, some of them in units. Requests are drawn before the model moves on.
  */
-/* The state is looked at only when the whole entry is applied: a finished job that one of these
- * removed behind a tick would count as purged by it. */
-static bool removes_finished(const struct op_spec *spec)
-{
-    return spec->code == OP_DESTROY || spec->code == OP_DELETE;
-}
-
 static void plan(struct run *run, struct buf *buf)
 {
     uint32_t count = 1 + draw(run, ENTRY_OPS);
@@ -475,10 +468,10 @@ static void plan(struct run *run, struct buf *buf)
         if (i == 0 || group.single || draw(run, 4) == 0) {
             draw_group(run, i + 1, &group);
         }
-        do {
+        do { /* What goes behind a tick would count as purged by it. */
             draw_op(run, &group, i + 1, planned);
-        } while (ticked && removes_finished(planned->spec));
-        ticked = ticked || planned->spec->code == OP_TICK;
+        } while (ticked && (planned->spec == &op_destroy_spec || planned->spec == &op_delete_spec));
+        ticked = ticked || planned->spec == &op_tick_spec;
         head.unit = planned->unit;
         head.call = planned->call;
         head.list = planned->list;
@@ -490,23 +483,17 @@ static void plan(struct run *run, struct buf *buf)
     }
 }
 
-static void print_reply(struct buf *buf, const struct op_spec *spec, uint16_t code,
-                        const void *reply)
-{
-    if (code) {
-        (void)buf_add_text(buf, reply_row((enum reply_code)code)->name);
-    } else {
-        json_write(spec->reply, JSON_REST, reply, buf);
-    }
-    (void)buf_add_byte(buf, '\0');
-}
-
 static struct buf printed(const struct op_spec *spec, uint16_t code, const void *reply)
 {
     struct buf text;
 
     buf_init(&text, 4 * MIB);
-    print_reply(&text, spec, code, reply);
+    if (code) {
+        (void)buf_add_text(&text, reply_row((enum reply_code)code)->name);
+    } else {
+        json_write(spec->reply, JSON_REST, reply, &text);
+    }
+    (void)buf_add_byte(&text, '\0');
     return text;
 }
 
